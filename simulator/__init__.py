@@ -1,0 +1,66 @@
+"""Discrete-event simulation of neural networks on heterogeneous accelerator platforms.
+
+Names are imported when they are first used, so that ``import simulator`` (and ``headrace --help``) loads no pandas,
+matplotlib, simpy or pint.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulator.errors import (
+        DeadlockError,
+        FileProblems,
+        MappingError,
+        PlanError,
+        PlatformError,
+        UnitError,
+        UserError,
+        WorkloadError,
+    )
+    from simulator.platform import Platform, load_platform, platform_schema
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "DeadlockError": "simulator.errors",
+    "FileProblems": "simulator.errors",
+    "MappingError": "simulator.errors",
+    "PlanError": "simulator.errors",
+    "PlatformError": "simulator.errors",
+    "UnitError": "simulator.errors",
+    "UserError": "simulator.errors",
+    "WorkloadError": "simulator.errors",
+    "Platform": "simulator.platform",
+    "load_platform": "simulator.platform",
+    "platform_schema": "simulator.platform",
+}
+
+__all__ = [
+    "DeadlockError",
+    "FileProblems",
+    "MappingError",
+    "PlanError",
+    "Platform",
+    "PlatformError",
+    "UnitError",
+    "UserError",
+    "WorkloadError",
+    "__version__",
+    "load_platform",
+    "platform_schema",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
