@@ -1,0 +1,38 @@
+"""The user's mistakes by the part of the program that finds them; see :mod:`workloads.errors` for their common shape."""
+
+from __future__ import annotations
+
+from workloads.errors import FileProblems, Problem, UserError, WorkloadError, did_you_mean
+
+__all__ = [
+    "DeadlockError",
+    "FileProblems",
+    "MappingError",
+    "PlanError",
+    "PlatformError",
+    "Problem",
+    "UnitError",
+    "UserError",
+    "WorkloadError",
+    "did_you_mean",
+]
+
+
+class UnitError(UserError):
+    """A quantity whose unit is missing, unknown or of the wrong kind."""
+
+
+class PlatformError(UserError):
+    """A platform, or a model on it, that cannot be built as described."""
+
+
+class MappingError(UserError):
+    """A mapping that names what is not there, or places a layer where it cannot run."""
+
+
+class PlanError(UserError):
+    """A plan that cannot be run: it would deadlock by its numbers alone, or does not fit 64-bit time."""
+
+
+class DeadlockError(UserError):
+    """Nothing can move and tokens are in flight; the text names the wait-for cycle and what would break it."""
