@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from workloads.errors import WorkloadError, did_you_mean
-from workloads.frozen import FrozenMap
 from workloads.grouping import LayerGroup, fuse
 from workloads.layers import LAYER_KINDS, NUMBERS, Layer, Shape
 
@@ -27,14 +26,14 @@ if TYPE_CHECKING:
 
     WeightLoader = Callable[[], NDArray[np.floating[Any]]]
 
-__all__ = ["LAYER_KINDS", "Layer", "LayerGroup", "Network", "NetworkBuilder", "Shape", "load_network", "network_summary"]
+__all__ = ["LAYER_KINDS", "Layer", "LayerGroup", "Network", "NetworkBuilder", "Shape", "network_summary"]
 
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in topological order, each reading earlier ones by name; raises :class:`WorkloadError` when they do not fit.
+    """Layers in topological order, each reading earlier ones by name.
 
-    ``history`` has one line for each transform that led here. ``weight_loaders`` gives real weights where a file had
+    Layers that do not fit together raise :class:`WorkloadError`. ``history`` has one line for each transform that led here. ``weight_loaders`` gives real weights where a file had
     them; they are read when :meth:`weights_of` asks, and are no part of equality or of the fingerprint.
     """
 
@@ -84,7 +83,9 @@ class Network:
         try:
             return self.layers[name]
         except KeyError:
-            raise WorkloadError(f"network '{self.name}' has no layer '{name}'{did_you_mean(name, self.layers)}") from None
+            raise WorkloadError(
+                f"network '{self.name}' has no layer '{name}'{did_you_mean(name, self.layers)}"
+            ) from None
 
     def consumers(self, name: str) -> tuple[str, ...]:
         """Names of the layers that read ``name``, in order."""
@@ -138,7 +139,9 @@ class Network:
             )
             for layer in self.layers.values()
         )
-        return self.with_layers(changed, f"precision: {number}, weights {weight_bits} bit, activations {activation_bits} bit")
+        return self.with_layers(
+            changed, f"precision: {number}, weights {weight_bits} bit, activations {activation_bits} bit"
+        )
 
     def fingerprint(self) -> str:
         """SHA-256 over every layer; equal in every process for equal layers, whatever the network is called."""
