@@ -92,14 +92,10 @@ class LayerWork:
     def static(cls, group: LayerGroup) -> LayerWork:
         """Every frame asks the dense work of the layer, once."""
         one = np.ones(1)
-        ops: dict[str, float] = {}
-        for layer in (group.main, *group.followers):
-            for kind, count in layer.ops.items():
-                ops[kind] = ops.get(kind, 0.0) + float(count)
         return cls(
             group=group,
-            macs=np.array([float(group.main.macs)]),
-            ops={kind: np.array([count]) for kind, count in ops.items()},
+            macs=np.array([float(group.macs)]),
+            ops={kind: np.array([float(count)]) for kind, count in group.ops.items()},
             fraction=one,
             input_kept=one,
             output_kept=one,

@@ -143,6 +143,13 @@ class Element(ABC):
         Raises ``PlatformError`` naming element, layer and what is supported, where the layer cannot run here.
         """
 
+    def arrange(self, works: Sequence[LayerWork], assignments: Sequence[Assignment]) -> Sequence[Mapping[str, Any]]:
+        """Options that depend on all layers placed here together, one map a layer (an FPGA's folding, weights that stay on chip).
+
+        The lowering calls it once a run; what the mapping says explicitly wins over what is returned here.
+        """
+        return [{} for _ in works]
+
     def supports(self, kind: str) -> bool:
         """Whether layers of this kind can run here; every kind unless the model says otherwise."""
         return True
