@@ -1,0 +1,222 @@
+"""Finding a generator by name, reading its options out of text, and running it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from workloads.arrivals import Arrivals
+from workloads.errors import WorkloadError, did_you_mean
+from workloads.network import Network
+from workloads.quantities import parse_time, to_ps
+from workloads.tokens import TokenStream
+
+GROUP = "headrace.workloads"
+_COMMON = ("network", "frames", "arrivals", "seed")
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """A registered generator: its name, the function, and what its signature says about its options."""
+
+    name: str
+    build: Callable[..., TokenStream]
+    options: Mapping[str, inspect.Parameter]
+    types: Mapping[str, Any]
+
+    @property
+    def summary(self) -> str:
+        """The first line of its docstring."""
+        return (inspect.getdoc(self.build) or "").partition("\n")[0].rstrip(".")
+
+    @property
+    def usage(self) -> str:
+        """How it is written on the command line, every option with its default."""
+        parts = [f"{o.name}={'...' if o.default is o.empty else _plain(o.default)}" for o in self.options.values()]
+        return self.name + (":" + ",".join(parts) if parts else "")
+
+
+def generator_names() -> tuple[str, ...]:
+    """Names of all registered generators, sorted."""
+    return tuple(sorted({entry.name for entry in metadata.entry_points(group=GROUP)}))
+
+
+def load_generator(name: str) -> Generator:
+    """The generator registered as ``name``, or the function at ``package.module:function``.
+
+    Raises :class:`WorkloadError` when there is none, when it cannot be imported, or when its signature is not that of
+    a generator.
+    """
+    target = name
+    if ":" not in name:
+        found = [entry for entry in metadata.entry_points(group=GROUP) if entry.name == name]
+        if not found:
+            raise WorkloadError(f"no workload '{name}'{did_you_mean(name, generator_names())}")
+        target = found[0].value
+    return _checked(name, _import(name, target))
+
+
+def parse_workload(text: str) -> tuple[Generator, dict[str, Any]]:
+    """Generator and options out of ``name``, ``name:value`` or ``name:option=value,option=value``.
+
+    A value without a name goes to the first option. Values are read as the signature says; a list is written ``[a,b]``.
+    """
+    name, _, rest = text.partition(":")
+    if "." in name and rest:  # package.module:function[:options]
+        function, _, rest = rest.partition(":")
+        name = f"{name}:{function}"
+    found = load_generator(name.strip())
+    options: dict[str, Any] = {}
+    for position, part in enumerate(_split(rest)):
+        key, equals, value = part.partition("=")
+        if not equals:
+            key, value = _first_option(found, position, part), part
+        key = key.strip()
+        if key in options:
+            raise WorkloadError(f"workload '{text}': '{key}' is given twice; write it once")
+        options[key] = _coerced(found, key, value.strip())
+    return found, options
+
+
+def build_stream(
+    network: Network,
+    workload: str = "static",
+    *,
+    frames: int | None = None,
+    arrivals: str | Arrivals | None = None,
+    seed: int = 0,
+    deadline: str | None = None,
+    lossy: bool | None = None,
+) -> TokenStream:
+    """The stream that a workload text makes of a network.
+
+    ``deadline`` ('33 ms', counted from each arrival) and ``lossy`` (a frame that finds the input full is dropped)
+    replace what the generator chose. Raises :class:`WorkloadError` naming the option that is wrong or missing.
+    """
+    found, options = parse_workload(workload)
+    missing = [o.name for o in found.options.values() if o.default is o.empty and o.name not in options]
+    if missing:
+        raise WorkloadError(f"workload '{workload}' needs {' and '.join(missing)}; write it as {found.usage}")
+    stream = found.build(network, frames, arrivals, seed, **options)
+    if deadline is not None:
+        stream = replace(stream, deadline_ps=to_ps(parse_time(deadline, "the deadline")))
+    if lossy is not None:
+        stream = replace(stream, lossy=lossy)
+    return stream
+
+
+def _import(name: str, target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise WorkloadError(
+            f"workload '{name}' cannot be loaded from '{target}': {error}; write package.module:function"
+        ) from None
+    return found
+
+
+def _checked(name: str, build: Any) -> Generator:
+    shape = f"({', '.join(_COMMON)}, *, option=default, ...)"
+    if not callable(build):
+        raise WorkloadError(f"workload '{name}' is no function; write one with the parameters {shape}")
+    parameters = list(inspect.signature(build).parameters.values())
+    if tuple(p.name for p in parameters[:4]) != _COMMON or any(p.kind is not p.KEYWORD_ONLY for p in parameters[4:]):
+        found = ", ".join(p.name for p in parameters)
+        raise WorkloadError(f"workload '{name}' has the parameters ({found}); a generator has {shape}")
+    hints = typing.get_type_hints(build)
+    return Generator(
+        name, build, {p.name: p for p in parameters[4:]}, {p.name: hints.get(p.name, str) for p in parameters[4:]}
+    )
+
+
+def _split(text: str) -> list[str]:
+    """Parts between the commas that stand outside brackets."""
+    parts, depth, start = [], 0, 0
+    for i, char in enumerate(text):
+        depth += (char in "[{") - (char in "]}")
+        if char == "," and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+    parts.append(text[start:])
+    return [part for part in parts if part.strip()]
+
+
+def _first_option(found: Generator, position: int, part: str) -> str:
+    if position or not found.options:
+        raise WorkloadError(
+            f"workload '{found.name}': '{part}' names no option; write option=value as in {found.usage}"
+        )
+    return next(iter(found.options))
+
+
+def _coerced(found: Generator, key: str, text: str) -> Any:
+    if key not in found.options:
+        allowed = did_you_mean(key, found.options) if found.options else "; it takes no options"
+        raise WorkloadError(f"workload '{found.name}' has no option '{key}'{allowed}")
+    wanted = _alternatives(found.types[key])
+    if type(None) in wanted and text.lower() in ("none", "null", ""):
+        return None
+    for kind in wanted:
+        value = _read(kind, text)
+        if value is not None:
+            return value
+    names = " or ".join(_kind_name(kind) for kind in wanted)
+    raise WorkloadError(f"workload '{found.name}': {key} is '{text}'; write {names}, e.g. {found.usage}")
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    members = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    # A text alternative takes everything, so it is tried last.
+    return tuple(sorted(members, key=lambda kind: kind in (str, Path)))
+
+
+def _read(kind: Any, text: str) -> Any:
+    """The text as one kind; None where it is none of that kind."""
+    origin = typing.get_origin(kind)
+    if kind is bool:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower())
+    if origin is typing.Literal:
+        return next((value for value in typing.get_args(kind) if str(value) == text), None)
+    if kind in (int, float, str, Path):
+        try:
+            return kind(text)
+        except ValueError:
+            return None
+    if text[:1] in ("[", "{"):
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            return None
+        return tuple(value) if origin is tuple else value
+    return None
+
+
+def _kind_name(kind: Any) -> str:
+    known = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "a text",
+        Path: "a file",
+        type(None): "none",
+    }
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(f"'{value}'" for value in typing.get_args(kind))
+    return known.get(kind, "a list such as [1, 2]")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return json.dumps(list(value)).replace(" ", "")
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
