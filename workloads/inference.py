@@ -170,8 +170,12 @@ def _activation(draft: Layer) -> Layer:
     if draft.kind == "threshold":
         # A multi-threshold unit compares an accumulator with 2^bits - 1 thresholds (FINN, FPGA 2017, section 4.2).
         return _counted(draft, draft.in_shape, compare=elements * (2**draft.output_bits - 1))
+    ops = dict(_ACTIVATION_OPS[draft.kind])
     params = draft.in_shape[0] if draft.kind == "prelu" else 0
-    return _counted(draft, draft.in_shape, params, **{k: n * elements for k, n in _ACTIVATION_OPS[draft.kind].items()})
+    if draft.attributes.get("shifted"):
+        # RPReLU has a shift before and one after the slope (Liu et al., ReActNet, ECCV 2020, equation 7).
+        params, ops["add"] = 3 * params, 2
+    return _counted(draft, draft.in_shape, params, **{kind: count * elements for kind, count in ops.items()})
 
 
 def _pool(draft: Layer) -> Layer:

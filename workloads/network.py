@@ -33,8 +33,9 @@ __all__ = ["LAYER_KINDS", "Layer", "LayerGroup", "Network", "NetworkBuilder", "S
 class Network:
     """Layers in topological order, each reading earlier ones by name.
 
-    Layers that do not fit together raise :class:`WorkloadError`. ``history`` has one line for each transform that led here. ``weight_loaders`` gives real weights where a file had
-    them; they are read when :meth:`weights_of` asks, and are no part of equality or of the fingerprint.
+    Layers that do not fit together raise :class:`WorkloadError`. ``history`` has one line for each transform that led
+    here. ``weight_loaders`` gives real weights where a file had them; they are read when :meth:`weights_of` asks, and
+    are no part of equality or of the fingerprint.
     """
 
     name: str

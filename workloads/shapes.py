@@ -55,8 +55,8 @@ def window_extents(
         reach = dilation[axis] * (kernel[axis] - 1) + 1
         if reach > padded:
             raise WorkloadError(
-                f"layer '{name}': its window reaches over {reach} rows or columns, the padded input has a {side} of only"
-                f" {padded}; use a larger input, more padding or a smaller kernel"
+                f"layer '{name}': its window reaches over {reach} pixels, the padded input has a {side} of {padded}"
+                "; use a larger input, more padding or a smaller kernel"
             )
         steps = -(-(padded - reach) // stride[axis]) if ceil_mode else (padded - reach) // stride[axis]
         if ceil_mode and steps * stride[axis] >= extent[axis] + pad[axis]:
