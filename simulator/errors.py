@@ -1,4 +1,5 @@
-"""The user's mistakes by the part of the program that finds them; see :mod:`workloads.errors` for their common shape."""
+"""The user's mistakes by the part of the program that finds them; see :mod:`workloads.errors` for their common
+shape."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ __all__ = [
     "MappingError",
     "PlanError",
     "PlatformError",
+    "PlatformProblems",
     "Problem",
     "UnitError",
     "UserError",
@@ -24,6 +26,10 @@ class UnitError(UserError):
 
 class PlatformError(UserError):
     """A platform, or a model on it, that cannot be built as described."""
+
+
+class PlatformProblems(FileProblems, PlatformError):
+    """All faults of a platform file together."""
 
 
 class MappingError(UserError):

@@ -74,9 +74,9 @@ class Node:
 
 
 def format_path(path: KeyPath) -> str:
-    """``dma.copy.moves[1]`` for the steps of a path."""
+    """``dma.copy.moves[1]`` for the steps of a path; ``(file)`` for the whole."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")
+    return text.removeprefix(".") or "(file)"
 
 
 def read_text(path: Path, shown: str, error: type[FileProblems] = FileProblems) -> str:

@@ -1,0 +1,82 @@
+"""Which element models there are: built-in ones and users' own come through the same door.
+
+A package registers models under the entry-point group ``headrace.elements``; the built-in ones do so in this project's
+own pyproject.toml. A class that no package registers is named in the platform file as ``package.module:Class``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from simulator.errors import PlatformError, did_you_mean
+
+if TYPE_CHECKING:
+    from simulator.elements.base import Element
+
+__all__ = ["GROUP", "element_model", "model_names"]
+
+GROUP = "headrace.elements"
+
+
+@cache
+def _registered() -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda each: (each.name, each.value)):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:  # one package seen twice on the path is fine, two packages are not
+            raise PlatformError(
+                f"two packages register the element model '{point.name}': '{other.value}' and '{point.value}';"
+                " uninstall one, or name the class itself in the platform file"
+            )
+    return found
+
+
+def model_names() -> list[str]:
+    """The names of all registered element models, sorted."""
+    return sorted(_registered())
+
+
+def element_model(name: str) -> type[Element]:
+    """The element class for a ``model`` of a platform file: a registered name, or ``package.module:Class``.
+
+    Raises :class:`PlatformError` where there is none, it cannot be imported, or it is no element model.
+    """
+    if ":" in name:
+        target = name
+    elif name in _registered():
+        target = _registered()[name].value
+    else:
+        hint = did_you_mean(name, model_names())
+        raise PlatformError(f"no model '{name}'{hint}; a class of your own is written 'package.module:Class'")
+    return _checked(target, _load(target))
+
+
+def _load(target: str) -> Any:
+    module_name, _, attribute = target.partition(":")
+    if not module_name or not attribute.isidentifier():
+        raise PlatformError(f"'{target}' names no class; write 'package.module:Class'")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # the user's own module may fail in any way
+        raise PlatformError(f"cannot import '{module_name}' of '{target}': {type(error).__name__}: {error}") from error
+    if not hasattr(module, attribute):
+        classes = [name for name, value in vars(module).items() if isinstance(value, type) and name[:1] != "_"]
+        raise PlatformError(f"'{module_name}' has no '{attribute}'{did_you_mean(attribute, classes)}")
+    return getattr(module, attribute)
+
+
+def _checked(target: str, found: Any) -> type[Element]:
+    config = getattr(found, "Config", None)
+    if not isinstance(found, type):
+        raise PlatformError(f"'{target}' is not a class; name a subclass of simulator.elements.base.Element")
+    if not (isinstance(config, type) and issubclass(config, BaseModel) and hasattr(found, "stages")):
+        raise PlatformError(
+            f"'{target}' is no element model; it needs a pydantic model 'Config' and a method 'stages':"
+            " subclass simulator.elements.base.Element"
+        )
+    return found
