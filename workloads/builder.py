@@ -32,7 +32,7 @@ class NetworkBuilder:
         self._layers: dict[str, Layer] = {}
         self._loaders: dict[str, Callable[[], NDArray[np.floating[Any]]]] = {}
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self._layers
 
     def shape(self, name: str) -> Shape:

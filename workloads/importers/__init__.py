@@ -1,0 +1,1 @@
+"""Networks from files: ONNX graphs and SCALE-Sim topologies."""
