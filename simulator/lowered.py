@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from fractions import Fraction
 
 import numpy as np
@@ -21,7 +21,7 @@ from workloads.tokens import TokenStream
 Floats = npt.NDArray[np.float64]
 
 
-class Role(str, Enum):
+class Role(StrEnum):
     """What an actor stands for."""
 
     SOURCE = "source"
@@ -51,9 +51,12 @@ class Amounts:
 class ActorNote:
     """What an actor stands for.
 
-    ``element`` and ``layer`` are names (None for sources and sinks); ``stage`` tells the stages of one layer apart ('' where there is one).
-    ``cycles`` a firing on the element's clock (None where it has none); ``macs`` a firing; ``energy_pj`` a firing by cause;
-    ``memory_bytes`` a firing by (memory, 'read' or 'write'). ``detail`` are the model's own figures for the layer table.
+    ``element`` and ``layer`` are names (None for sources and sinks); ``stage`` tells the stages of one layer apart
+    ('' where there is one).
+    ``cycles`` a firing on the element's clock (None where it has none); ``macs`` a firing; ``energy_pj`` a firing by
+    cause;
+    ``memory_bytes`` a firing by (memory, 'read' or 'write'). ``detail`` are the model's own figures for the layer
+    table.
     """
 
     role: Role
@@ -76,9 +79,11 @@ class ResourceNote:
 
 @dataclass(frozen=True, slots=True)
 class ChannelNote:
-    """What a channel carries: the producing and consuming layer, and the FIFO of the platform file it is an instance of, if any.
+    """What a channel carries: the producing and consuming layer, and the FIFO of the platform file it is an instance
+    of, if any.
 
-    ``token_elements`` is the mean number of tensor elements a token holds; ``kind`` is 'fifo' (fabric), 'buffer' (in a memory) or 'state' (feedback).
+    ``token_elements`` is the mean number of tensor elements a token holds; ``kind`` is 'fifo' (fabric), 'buffer' (in
+    a memory) or 'state' (feedback).
     """
 
     producer: str

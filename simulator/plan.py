@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from fractions import Fraction
 
 from simulator.series import Ints, Series
 
 
-class Discipline(str, Enum):
+class Discipline(StrEnum):
     """When a channel's space is claimed by its writer and given back by its reader."""
 
     CLAIM_START_RELEASE_END = "claim_start_release_end"
@@ -45,7 +45,8 @@ class Resource:
 class Server:
     """A capacity that concurrent flows share: a memory port, a link, a power budget.
 
-    ``rates[i]`` work units a tick hold from tick ``times[i]`` on; ``times[0]`` is 0 and times rise. Rates are >= 0, the last is > 0.
+    ``rates[i]`` work units a tick hold from tick ``times[i]`` on; ``times[0]`` is 0 and times rise. Rates are >= 0,
+    the last is > 0.
     """
 
     name: str
@@ -55,7 +56,8 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A bounded FIFO with one writer and one reader; ``capacity`` None is unbounded. ``memory`` names where it lives, for the analysis only.
+    """A bounded FIFO with one writer and one reader; ``capacity`` None is unbounded. ``memory`` names where it lives,
+    for the analysis only.
 
     ``discipline`` None takes the plan's. ``token_bytes`` is the size of a token, for the analysis only.
     """
@@ -70,7 +72,8 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Work that firing k pushes through a server while in service: ``work[k]`` units (0: no flow), at most ``cap`` units a tick (None: no cap)."""
+    """Work that firing k pushes through a server while in service: ``work[k]`` units (0: no flow), at most ``cap``
+    units a tick (None: no cap)."""
 
     server: int
     work: Series
@@ -79,7 +82,8 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Firing k may start when ``need[k]`` tokens have become readable in total, and gives back up to ``free[k]`` in total. Both rise; free <= need."""
+    """Firing k may start when ``need[k]`` tokens have become readable in total, and gives back up to ``free[k]`` in
+    total. Both rise; free <= need."""
 
     channel: int
     need: Series
@@ -99,8 +103,10 @@ class Actor:
     """Fires once for each k in order.
 
     ``resource`` None: nothing is occupied. ``slots`` are taken all at once. A lower ``priority`` goes first.
-    ``concurrency`` counts own firings between start and end. ``release[k]``: not before this tick. ``compute[k]``, ``latency[k]``
-    in ticks. ``first_frame[k] .. last_frame[k]`` are the frames that the firing serves. ``drop``: a lossy source (a camera).
+    ``concurrency`` counts own firings between start and end. ``release[k]``: not before this tick. ``compute[k]``,
+    ``latency[k]``
+    in ticks. ``first_frame[k] .. last_frame[k]`` are the frames that the firing serves. ``drop``: a lossy source (a
+    camera).
     """
 
     name: str
@@ -126,7 +132,8 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The narrow waist: all that an engine needs. ``tick`` is an exact fraction of a second; indices point into the tuples."""
+    """The narrow waist: all that an engine needs. ``tick`` is an exact fraction of a second; indices point into the
+    tuples."""
 
     tick: Fraction
     actors: tuple[Actor, ...]
@@ -159,7 +166,8 @@ class Plan:
         return next((i for i, a in enumerate(self.actors) if any(p.channel == channel for p in a.inputs)), None)
 
     def is_contended(self, resource: int) -> bool:
-        """Whether the actors of a resource can want more slots than it has, so that the arbiter must grant each start."""
+        """Whether the actors of a resource can want more slots than it has, so that the arbiter must grant each
+        start."""
         wanted = sum(a.slots * min(a.concurrency, a.firings) for a in self.actors if a.resource == resource)
         return wanted > self.resources[resource].slots
 

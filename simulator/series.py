@@ -1,4 +1,5 @@
-"""Integer sequences over firings, stored as one period and a step, so that a million equal frames cost one frame of memory."""
+"""Integer sequences over firings, stored as one period and a step, so that a million equal frames cost one frame of
+memory."""
 
 from __future__ import annotations
 
@@ -14,10 +15,12 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """``value[k] = pattern[k % P] + (k // P) * step`` for ``k`` in ``0 .. length - 1``, all in int64; P is the pattern's length.
+    """``value[k] = pattern[k % P] + (k // P) * step`` for ``k`` in ``0 .. length - 1``, all in int64; P is the
+    pattern's length.
 
     A step of 0 repeats (compute times); a positive step is a cumulative count that grows by ``step`` a period (needs).
-    A pattern as long as the sequence holds arbitrary values. Raises ``ValueError`` on an empty pattern or negative length.
+    A pattern as long as the sequence holds arbitrary values. Raises ``ValueError`` on an empty pattern or negative
+    length.
     """
 
     pattern: Ints
@@ -29,7 +32,9 @@ class Series:
         pattern.setflags(write=False)
         object.__setattr__(self, "pattern", pattern)
         if pattern.ndim != 1 or (pattern.size == 0 and self.length > 0) or self.length < 0:
-            raise ValueError(f"a series needs a flat, non-empty pattern; got shape {pattern.shape}, length {self.length}")
+            raise ValueError(
+                f"a series needs a flat, non-empty pattern; got shape {pattern.shape}, length {self.length}"
+            )
 
     @classmethod
     def constant(cls, value: int, length: int) -> Series:

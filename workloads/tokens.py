@@ -1,6 +1,7 @@
 """Token streams: frames that arrive at given times, each carrying the work it asks of every layer.
 
-A generator (static, dynamic, spiking, ODE, continual) decides before the run how much work each frame asks of each layer;
+A generator (static, dynamic, spiking, ODE, continual) decides before the run how much work each frame asks of each
+layer;
 the simulator only replays it. Arrays have one entry a frame, or a single entry where every frame is alike: the lowering
 keeps such a layer as one period, so a static stream of a million frames costs the memory of one.
 """
@@ -27,13 +28,19 @@ _NOTHING: Mapping[str, Floats] = MappingProxyType({})
 class LayerWork:
     """What the frames of a stream ask of one layer (with the elementwise layers fused to it).
 
-    ``fraction`` is the share of the layer's dense multiply-accumulates that a frame needs (1 for a static network), ``input_kept`` and
-    ``output_kept`` the shares of its input and output channels that are alive (structured), ``input_density`` the share of non-zero
-    input values (unstructured), ``weight_kept`` the share of weights that must be fetched. ``executed`` False: an untaken branch,
-    the layer has no work for that frame. ``macs`` and ``ops`` (other operations by kind) are counts a frame. All arrays have the
-    shape ``(frames,)`` or ``(1,)``. ``extra`` carries counts that only some elements price: ``synaptic_events``, ``spikes_in``,
+    ``fraction`` is the share of the layer's dense multiply-accumulates that a frame needs (1 for a static network),
+    ``input_kept`` and
+    ``output_kept`` the shares of its input and output channels that are alive (structured), ``input_density`` the
+    share of non-zero
+    input values (unstructured), ``weight_kept`` the share of weights that must be fetched. ``executed`` False: an
+    untaken branch,
+    the layer has no work for that frame. ``macs`` and ``ops`` (other operations by kind) are counts a frame. All
+    arrays have the
+    shape ``(frames,)`` or ``(1,)``. ``extra`` carries counts that only some elements price: ``synaptic_events``,
+    ``spikes_in``,
     ``spikes_out``, ``evaluations`` (solver right-hand sides), ``sequential_steps``.
-    ``piece_fraction`` of shape ``(frames or 1, rows)`` says how the frame's work spreads over its output rows where it is not even.
+    ``piece_fraction`` of shape ``(frames or 1, rows)`` says how the frame's work spreads over its output rows where
+    it is not even.
     """
 
     group: LayerGroup
@@ -56,7 +63,15 @@ class LayerWork:
     @property
     def is_static(self) -> bool:
         """Whether every frame asks the same."""
-        arrays = [self.macs, self.fraction, self.input_kept, self.output_kept, self.input_density, self.weight_kept, self.executed]
+        arrays = [
+            self.macs,
+            self.fraction,
+            self.input_kept,
+            self.output_kept,
+            self.input_density,
+            self.weight_kept,
+            self.executed,
+        ]
         shapes = [a.shape[0] for a in (*arrays, *self.ops.values(), *self.extra.values())]
         if self.piece_fraction is not None:
             shapes.append(self.piece_fraction.shape[0])
@@ -105,7 +120,8 @@ class LayerWork:
         )
 
     def scaled(self, fraction: npt.ArrayLike) -> LayerWork:
-        """The same layer with every frame's work (MACs and operations) multiplied by ``fraction`` (scalar or one a frame)."""
+        """The same layer with every frame's work (MACs and operations) multiplied by ``fraction`` (scalar or one a
+        frame)."""
         share = np.atleast_1d(np.asarray(fraction, dtype=np.float64))
         return replace(
             self,
@@ -120,8 +136,10 @@ class TokenStream:
     """``frames`` frames of ``network``: when each arrives and what work it asks of each fused layer group.
 
     ``release_ps[f]`` is the arrival of frame f in picoseconds, never falling. ``work`` has an entry for each group of
-    ``network.groups()`` (by group name) but the inputs. ``deadline_ps`` counts from the arrival; None where there is none. ``lossy``: a frame that finds the
-    input full is dropped (a camera) instead of waiting. ``origin`` records generator, parameters and seed for the manifest.
+    ``network.groups()`` (by group name) but the inputs. ``deadline_ps`` counts from the arrival; None where there is
+    none. ``lossy``: a frame that finds the
+    input full is dropped (a camera) instead of waiting. ``origin`` records generator, parameters and seed for the
+    manifest.
     """
 
     network: Network
@@ -136,7 +154,9 @@ class TokenStream:
         if self.frames < 1:
             raise WorkloadError(f"a token stream needs at least one frame; found {self.frames}: write frames=1 or more")
         if self.release_ps.shape != (self.frames,):
-            raise WorkloadError(f"release_ps has shape {self.release_ps.shape}; write one arrival a frame: ({self.frames},)")
+            raise WorkloadError(
+                f"release_ps has shape {self.release_ps.shape}; write one arrival a frame: ({self.frames},)"
+            )
         if self.release_ps.size and (int(self.release_ps[0]) < 0 or bool((np.diff(self.release_ps) < 0).any())):
             raise WorkloadError("arrival times must not be negative or fall; sort the frames by arrival")
 

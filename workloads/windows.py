@@ -20,7 +20,19 @@ from workloads.layers import ACTIVATION_KINDS, Layer, Shape
 Ints = npt.NDArray[np.int64]
 
 GRANULARITIES = ("frame", "row", "pixel")
-_POINTWISE = ACTIVATION_KINDS | {"add", "sub", "mul", "max", "concat", "batch_norm", "lrn", "softmax", "arg_max", "identity", "dropout"}
+_POINTWISE = ACTIVATION_KINDS | {
+    "add",
+    "sub",
+    "mul",
+    "max",
+    "concat",
+    "batch_norm",
+    "lrn",
+    "softmax",
+    "arg_max",
+    "identity",
+    "dropout",
+}
 _WINDOWED = {"conv", "max_pool", "avg_pool"}
 _ADAPTIVE = {"adaptive_avg_pool", "adaptive_max_pool"}
 _SUMMING = {"global_avg_pool", "global_max_pool", "reduce_mean", "dense"}
@@ -28,7 +40,8 @@ _SUMMING = {"global_avg_pool", "global_max_pool", "reduce_mean", "dense"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerWindow:
-    """``need`` and ``free`` hold one array of shape (pieces,) for each input; ``written`` is the cumulative output, (pieces,)."""
+    """``need`` and ``free`` hold one array of shape (pieces,) for each input; ``written`` is the cumulative output,
+    (pieces,)."""
 
     pieces: int
     need: tuple[Ints, ...]
@@ -52,13 +65,15 @@ def layer_window(layer: Layer, granularity: str) -> LayerWindow:
     the whole frame first and write it row by row or pixel by pixel.
     """
     if granularity not in GRANULARITIES:
-        raise WorkloadError(f"layer '{layer.name}': no granularity '{granularity}'{did_you_mean(granularity, GRANULARITIES)}")
+        raise WorkloadError(
+            f"layer '{layer.name}': no granularity '{granularity}'{did_you_mean(granularity, GRANULARITIES)}"
+        )
     if granularity == "frame":
         totals = [np.array([math.prod(shape)], dtype=np.int64) for shape in layer.in_shapes]
         return LayerWindow(1, tuple(totals), tuple(totals), np.array([layer.output_elements], dtype=np.int64))
     if layer.kind in _SUMMING:
         return _summing(layer, granularity)
-    height, width, channels = extent(layer.out_shape)
+    height, width, _ = extent(layer.out_shape)
     pieces = height if granularity == "row" else height * width
     written = np.arange(1, pieces + 1, dtype=np.int64) * (layer.output_elements // pieces)
     windows = [_input_window(layer, shape, granularity, pieces) for shape in layer.in_shapes]
@@ -66,7 +81,7 @@ def layer_window(layer: Layer, granularity: str) -> LayerWindow:
 
 
 def _summing(layer: Layer, granularity: str) -> LayerWindow:
-    height, width, channels = extent(layer.in_shape)
+    height, width, _ = extent(layer.in_shape)
     pieces = height if granularity == "row" else height * width
     taken = np.arange(1, pieces + 1, dtype=np.int64) * (math.prod(layer.in_shape) // pieces)
     written = np.zeros(pieces, dtype=np.int64)
@@ -92,7 +107,8 @@ def _input_window(layer: Layer, shape: Shape, granularity: str, pieces: int) -> 
         ).ravel()
         first = (row_first[:, None] * width + col_first[None, :]).ravel()
     need = np.maximum.accumulate(need)
-    # A stride may leave a rim that no window touches; the last piece takes it, so that no token of a frame is left behind.
+    # A stride may leave a rim that no window touches; the last piece takes it, so that no token of a frame is left
+    # behind.
     need[-1] = height * width
     # What a piece gives back is all that lies before the first element that any later piece still touches.
     free = np.append(np.minimum.accumulate(first[::-1])[::-1][1:], height * width)
@@ -100,7 +116,8 @@ def _input_window(layer: Layer, shape: Shape, granularity: str, pieces: int) -> 
 
 
 def _axis_spans(layer: Layer, shape: Shape) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]] | None:
-    """For output rows and columns: first input index and one past the last, clipped to the map; None where all is needed."""
+    """For output rows and columns: first input index and one past the last, clipped to the map; None where all is
+    needed."""
     height, width, _ = extent(shape)
     rows, columns, _ = extent(layer.out_shape)
     if layer.kind in _WINDOWED and layer.kernel is not None:
@@ -127,7 +144,8 @@ def _span(count: int, size: int, kernel: int, stride: int, dilation: int, pad: i
 
 
 def _bins(count: int, size: int) -> tuple[Ints, Ints]:
-    """Bins [floor(i a / n), ceil((i + 1) a / n)) of adaptive pooling (He et al., TPAMI 2015, corrected for n not dividing a)."""
+    """Bins [floor(i a / n), ceil((i + 1) a / n)) of adaptive pooling (He et al., TPAMI 2015, corrected for n not
+    dividing a)."""
     i = np.arange(count, dtype=np.int64)
     return i * size // count, -(-(i + 1) * size // count)
 

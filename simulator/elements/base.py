@@ -41,8 +41,13 @@ class ElementConfig(BaseModel):
 
     model: str = Field(description="Name of a registered model, or 'package.module:Class'")
     clock: Frequency = Field(description="Clock in which the model counts its cycles")
-    memory: str | None = Field(None, description="Memory that holds its activations and weights; the first one that serves it unless given")
-    precision: str | None = Field(None, description="Precision a network without one of its own runs in, e.g. 'int8' or 'fp16'; the fastest listed unless given")
+    memory: str | None = Field(
+        None, description="Memory that holds its activations and weights; the first one that serves it unless given"
+    )
+    precision: str | None = Field(
+        None,
+        description="Precision of a network without one of its own, e.g. 'int8'; the fastest listed unless given",
+    )
     energy: EnergyConfig | None = Field(None, description="Energy by cause; not modelled where absent")
 
 
@@ -50,7 +55,8 @@ class ElementConfig(BaseModel):
 class Assignment:
     """How the mapping wants one layer group to run on an element.
 
-    ``granularity`` is 'frame', 'row', 'pixel', 'word' or 'timestep'. ``cores``: slots taken at once (None: the model's default). ``options``
+    ``granularity`` is 'frame', 'row', 'pixel', 'word' or 'timestep'. ``cores``: slots taken at once (None: the
+    model's default). ``options``
     are the model's own (an FPGA's ``pe``, ``simd``, ``ram_style``; a CPU's ``algorithm``).
     """
 
@@ -62,10 +68,13 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """What each piece of a stage reads of one input, in elements of the input tensor in raster order (height, width, channel).
+    """What each piece of a stage reads of one input, in elements of the input tensor in raster order (height, width,
+    channel).
 
-    Piece p needs the first ``need[p]`` elements of its frame and afterwards never again reads the first ``free[p]``. Both rise, shape (pieces,);
-    the last piece frees everything. ``source`` is the position of the input among the layer's inputs; -1 is the previous stage of the same layer.
+    Piece p needs the first ``need[p]`` elements of its frame and afterwards never again reads the first ``free[p]``.
+    Both rise, shape (pieces,);
+    the last piece frees everything. ``source`` is the position of the input among the layer's inputs; -1 is the
+    previous stage of the same layer.
     """
 
     need: Ints
@@ -77,11 +86,16 @@ class Window:
 class Stage:
     """One actor to be: a step of a layer, ``pieces`` firings a frame.
 
-    ``cycles`` (on the element's clock) has the shape (frames or 1, pieces or 1); ``read_bytes`` and ``write_bytes`` likewise count traffic to the element's
-    memory, ``weight_bytes`` that for weights (all floats; None: no traffic). ``written`` of shape (pieces,) is the cumulative number of output elements written
-    after each piece. ``latency_cycles`` is a pipeline depth: the output is readable that much after the piece departs, and it occupies nothing.
-    ``resource`` None shares the element's own slots; a name makes a resource of this stage alone. ``slots`` are taken at once.
-    ``energy_pj`` gives dynamic energy by cause, each (frames or 1, pieces or 1); a cause that is not modelled is left out.
+    ``cycles`` (on the element's clock) has the shape (frames or 1, pieces or 1); ``read_bytes`` and ``write_bytes``
+    likewise count traffic to the element's
+    memory, ``weight_bytes`` that for weights (all floats; None: no traffic). ``written`` of shape (pieces,) is the
+    cumulative number of output elements written
+    after each piece. ``latency_cycles`` is a pipeline depth: the output is readable that much after the piece
+    departs, and it occupies nothing.
+    ``resource`` None shares the element's own slots; a name makes a resource of this stage alone. ``slots`` are taken
+    at once.
+    ``energy_pj`` gives dynamic energy by cause, each (frames or 1, pieces or 1); a cause that is not modelled is left
+    out.
     ``detail`` are figures for the layer table (folds, utilisation, estimates of LUTs ...).
     """
 
@@ -133,7 +147,8 @@ class Element(ABC):
 
     @property
     def default_precision(self) -> str | None:
-        """The precision a network of 32-bit floats is run in here ('int8', 'fp16', ...); None leaves the network's own."""
+        """The precision a network of 32-bit floats is run in here ('int8', 'fp16', ...); None leaves the network's
+        own."""
         return self.config.precision
 
     @abstractmethod
@@ -144,7 +159,8 @@ class Element(ABC):
         """
 
     def arrange(self, works: Sequence[LayerWork], assignments: Sequence[Assignment]) -> Sequence[Mapping[str, Any]]:
-        """Options that depend on all layers placed here together, one map a layer (an FPGA's folding, weights that stay on chip).
+        """Options that depend on all layers placed here together, one map a layer (an FPGA's folding, weights that
+        stay on chip).
 
         The lowering calls it once a run; what the mapping says explicitly wins over what is returned here.
         """

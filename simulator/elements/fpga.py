@@ -1,6 +1,8 @@
-"""Streaming stages on an FPGA: each layer has hardware of its own, folded by PE and SIMD, joined by FIFOs in the fabric.
+"""Streaming stages on an FPGA: each layer has hardware of its own, folded by PE and SIMD, joined by FIFOs in the
+fabric.
 
-Source: M. Blott et al., "FINN-R: An End-to-End Deep-Learning Framework for Fast Exploration of Quantized Neural Networks",
+Source: M. Blott et al., "FINN-R: An End-to-End Deep-Learning Framework for Fast Exploration of Quantized Neural
+Networks",
 ACM TRETS 11(3), 2018.
 """
 
@@ -23,7 +25,9 @@ from workloads.windows import layer_window
 class FpgaConfig(ElementConfig):
     """What the fabric offers."""
 
-    multipliers: int = Field(256, ge=1, description="Multiply-accumulates a cycle that an automatic folding may spend over all layers")
+    multipliers: int = Field(
+        256, ge=1, description="Multiply-accumulates a cycle that an automatic folding may spend over all layers"
+    )
 
 
 class Fpga(Element):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from simulator.elements.base import Floats, Ints, Window
-from workloads.layers import Layer
 from workloads.tokens import LayerWork
 from workloads.windows import LayerWindow
 
@@ -18,7 +16,8 @@ def whole_cycles(cycles: Floats) -> Ints:
 
 
 def split_cycles(frame_cycles: Ints, work: LayerWork, pieces: int) -> Ints:
-    """Frame cycles of shape (frames or 1,) as (frames or 1, pieces): even unless the work says otherwise, and with the same sum."""
+    """Frame cycles of shape (frames or 1,) as (frames or 1, pieces): even unless the work says otherwise, and with
+    the same sum."""
     if pieces == 1:
         return frame_cycles[:, None]
     share = cumulative_share(work, pieces)
@@ -53,5 +52,3 @@ def windows_of(geometry: LayerWindow) -> tuple[Window, ...]:
     return tuple(
         Window(need, free, source) for source, (need, free) in enumerate(zip(geometry.need, geometry.free, strict=True))
     )
-
-

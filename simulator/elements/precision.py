@@ -15,7 +15,8 @@ _NAME = re.compile(r"(fp|bf|int)(\d+)")
 
 
 def parse_precision(name: str) -> tuple[str, int]:
-    """``'int8'`` as ('int', 8), ``'fp16'`` and ``'bf16'`` as ('float', 16); raises :class:`PlatformError` for another name."""
+    """``'int8'`` as ('int', 8), ``'fp16'`` and ``'bf16'`` as ('float', 16); raises :class:`PlatformError` for another
+    name."""
     found = _NAME.fullmatch(name)
     if found is None or not 1 <= int(found[2]) <= 64:
         raise PlatformError(f"'{name}' is no precision; write e.g. 'int8', 'fp16', 'bf16' or 'fp32'")
@@ -23,7 +24,8 @@ def parse_precision(name: str) -> tuple[str, int]:
 
 
 def precision_of(layer: Layer) -> str:
-    """The format whose width holds both weights and inputs of a layer, e.g. 'int8', 'fp32', or 'int1' for a binary layer."""
+    """The format whose width holds both weights and inputs of a layer, e.g. 'int8', 'fp32', or 'int1' for a binary
+    layer."""
     bits = max(layer.weight_bits, layer.input_bits) if layer.weights else layer.input_bits
     return f"{'int' if layer.number == 'int' else 'fp'}{bits}"
 
@@ -31,7 +33,8 @@ def precision_of(layer: Layer) -> str:
 def rate_for(rates: Mapping[str, Fraction], layer: Layer, element: str) -> tuple[str, Fraction]:
     """The listed format and rate a layer runs at: its own format, else the narrowest listed one that holds it exactly.
 
-    Integers fall back on wider integers, then on floats of at least that width; floats on wider floats. Raises :class:`PlatformError`.
+    Integers fall back on wider integers, then on floats of at least that width; floats on wider floats. Raises
+    :class:`PlatformError`.
     """
     wanted = precision_of(layer)
     number, bits = parse_precision(wanted)
@@ -42,7 +45,8 @@ def rate_for(rates: Mapping[str, Fraction], layer: Layer, element: str) -> tuple
             fits.append((kind != number, width, name, rate))
     if not fits:
         raise PlatformError(
-            f"element '{element}' has no rate for {wanted} (layer '{layer.name}'); it lists {', '.join(rates) or 'none'}:"
+            f"element '{element}' has no rate for {wanted} (layer '{layer.name}'); it lists"
+            f" {', '.join(rates) or 'none'}:"
             f" add a rate for {wanted}, or set 'precision' to one that is listed"
         )
     _, _, name, rate = min(fits, key=lambda fit: fit[:3])
@@ -55,7 +59,8 @@ def fastest(rates: Mapping[str, Fraction]) -> str | None:
 
 
 def in_precision(group: LayerGroup, precision: str | None) -> LayerGroup:
-    """A group of an unquantised (32-bit float) network as it is deployed in ``precision``; other groups stay as they are."""
+    """A group of an unquantised (32-bit float) network as it is deployed in ``precision``; other groups stay as they
+    are."""
     if precision is None or group.main.number != "float" or group.main.weight_bits != 32:
         return group
     number, bits = parse_precision(precision)

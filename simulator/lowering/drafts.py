@@ -1,0 +1,140 @@
+"""Parts of a plan while it is being built: actors and channels by name, frozen at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from simulator.lowered import ActorNote, ChannelNote, ResourceNote
+from simulator.plan import Actor, Channel, Discipline, Flow, Input, Output, Plan, Resource, Server
+from simulator.series import Ints, Series
+
+
+@dataclass(slots=True)
+class ActorDraft:
+    """An actor to be: ``pieces`` firings for each of ``frames`` frames. ``written`` is its cumulative output in
+    elements a frame."""
+
+    name: str
+    resource: int | None
+    pieces: int
+    frames: int
+    compute: Series
+    written: Ints
+    note: ActorNote
+    release: Series | None = None
+    latency: int = 0
+    slots: int = 1
+    priority: int = 0
+    concurrency: int = 1
+    drop: bool = False
+    flows: list[Flow] = field(default_factory=list)
+    inputs: list[Input] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+
+    @property
+    def firings(self) -> int:
+        return self.pieces * self.frames
+
+    @property
+    def token_edges(self) -> Ints:
+        """Cumulative elements at the end of each token of a frame: a firing that writes nothing makes no token."""
+        return self.written[np.diff(self.written, prepend=0) > 0]
+
+    def freeze(self) -> Actor:
+        """The finished actor."""
+        frame = Series.periodic(np.zeros(self.pieces, dtype=np.int64), self.firings, 1)
+        return Actor(
+            name=self.name,
+            resource=self.resource,
+            release=self.release or Series.constant(0, self.firings),
+            compute=self.compute,
+            latency=Series.constant(self.latency, self.firings),
+            first_frame=frame,
+            last_frame=frame,
+            inputs=tuple(self.inputs),
+            outputs=tuple(self.outputs),
+            flows=tuple(self.flows),
+            slots=self.slots,
+            priority=self.priority,
+            concurrency=self.concurrency,
+            drop=self.drop,
+        )
+
+
+class PlanDraft:
+    """Collects the parts of a plan and the notes beside them."""
+
+    def __init__(self, tick: Fraction) -> None:
+        self.tick = tick
+        self.actors: list[ActorDraft] = []
+        self.channels: list[Channel] = []
+        self.channel_notes: list[ChannelNote] = []
+        self.resources: list[Resource] = []
+        self.resource_notes: list[ResourceNote] = []
+        self.servers: list[Server] = []
+        self._resource_index: dict[str, int] = {}
+        self._server_index: dict[str, int] = {}
+
+    def resource(self, name: str, slots: int, element: str | None) -> int:
+        """Index of the resource called ``name``, made at first use."""
+        if name not in self._resource_index:
+            self._resource_index[name] = len(self.resources)
+            self.resources.append(Resource(name, slots))
+            self.resource_notes.append(ResourceNote(element))
+        return self._resource_index[name]
+
+    def server(self, name: str, rate: int) -> int:
+        """Index of the server called ``name``, made at first use."""
+        if name not in self._server_index:
+            self._server_index[name] = len(self.servers)
+            self.servers.append(Server(name, (0,), (rate,)))
+        return self._server_index[name]
+
+    def connect(
+        self,
+        producer: ActorDraft,
+        consumer: ActorDraft,
+        need: Ints,
+        free: Ints,
+        *,
+        capacity: int | None,
+        note: ChannelNote,
+        token_bytes: float,
+        memory: str | None,
+        discipline: Discipline | None,
+        initial: int = 0,
+    ) -> None:
+        """A channel from producer to consumer; ``need`` and ``free`` are in tokens, one a piece of the consumer."""
+        index = len(self.channels)
+        tokens = producer.token_edges.size
+        name = f"{producer.name}->{consumer.name}"
+        taken = sum(1 for channel in self.channels if channel.name == name or channel.name.startswith(f"{name}#"))
+        self.channels.append(
+            Channel(f"{name}#{taken + 1}" if taken else name, capacity, initial, token_bytes, memory, discipline)
+        )
+        self.channel_notes.append(note)
+        put = (np.diff(producer.written, prepend=0) > 0).astype(np.int64)
+        producer.outputs.append(Output(index, Series.periodic(put, producer.firings)))
+        consumer.inputs.append(
+            Input(
+                index,
+                Series.periodic(need, consumer.firings, tokens),
+                Series.periodic(free, consumer.firings, tokens),
+            )
+        )
+
+    def freeze(self, discipline: Discipline, labels: Mapping[str, str]) -> Plan:
+        """The finished plan."""
+        return Plan(
+            tick=self.tick,
+            actors=tuple(actor.freeze() for actor in self.actors),
+            channels=tuple(self.channels),
+            resources=tuple(self.resources),
+            servers=tuple(self.servers),
+            discipline=discipline,
+            labels=labels,
+        )

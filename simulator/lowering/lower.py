@@ -1,0 +1,230 @@
+"""Lowering: a stream of frames on a platform, under a mapping, as a Plan."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from simulator.elements.base import Stage, Window
+from simulator.errors import MappingError
+from simulator.lowered import ActorNote, ChannelNote, Lowered, Role
+from simulator.lowering.copies import Port, Route, add_copy
+from simulator.lowering.drafts import ActorDraft, PlanDraft
+from simulator.lowering.stages import Place, add_stage
+from simulator.lowering.timebase import TimeBase
+from simulator.lowering.tokens import row_tokens, tokens_freed, tokens_needed, window_tokens
+from simulator.mapping import LayerMapping, MappingRules, assign
+from simulator.plan import Discipline
+from simulator.platform import Platform
+from simulator.platform.routes import dma_between, memory_of, reaches
+from simulator.series import Series
+from workloads.network import LayerGroup
+from workloads.tokens import LayerWork, TokenStream
+from workloads.windows import extent
+
+
+def lower(platform: Platform, stream: TokenStream, rules: MappingRules | None = None) -> Lowered:
+    """The plan of a run and what its parts stand for.
+
+    Raises :class:`MappingError` or :class:`PlatformError` where the network cannot run as asked.
+    """
+    mapping = assign(platform, stream, rules)
+    return _Lowering(platform, stream, mapping).build()
+
+
+class _Lowering:
+    """Walks the groups in order and keeps, for each, the port where its output can be read."""
+
+    def __init__(self, platform: Platform, stream: TokenStream, mapping: LayerMapping) -> None:
+        self.platform, self.stream, self.mapping = platform, stream, mapping
+        used = {a.element for a in mapping.assignments.values()}
+        self.clocks = {name: e.clock_hz for name, e in platform.processing_elements.items() if name in used}
+        other_times = not stream.is_saturated or bool(platform.memories) or bool(platform.dma)
+        self.base = TimeBase.choose(self.clocks.values(), other_times=other_times)
+        self.draft = PlanDraft(self.base.tick)
+        self.ports: dict[str, Port] = {}
+        self.copies: dict[tuple[str, str], Port] = {}
+        self.weights: dict[str, int] = {}
+        self.fifo_use: dict[str, int] = {}
+
+    def build(self) -> Lowered:
+        groups = self.stream.network.groups()
+        for position, group in enumerate(groups):
+            if group.main.kind == "input":
+                self._add_source(group)
+            else:
+                self._add_layer(group, -position)
+        self._check_memories()
+        return Lowered(
+            plan=self.draft.freeze(
+                Discipline.CLAIM_START_RELEASE_END,
+                {"network": self.stream.network.name, "platform": self.platform.name},
+            ),
+            platform=self.platform,
+            stream=self.stream,
+            actors=tuple(actor.note for actor in self.draft.actors),
+            resources=tuple(self.draft.resource_notes),
+            channels=tuple(self.draft.channel_notes),
+            servers=tuple(server.name for server in self.draft.servers),
+            weights_bytes=self.weights,
+            clocks_hz=self.clocks,
+            origin={"rules": self.mapping.rules.text or "automatic", "layers": self.mapping.to_manifest()},
+        )
+
+    def _add_source(self, group: LayerGroup) -> None:
+        stream = self.stream
+        actor = ActorDraft(
+            name=group.name,
+            resource=None,
+            pieces=1,
+            frames=stream.frames,
+            compute=Series.constant(0, stream.frames),
+            written=np.array([group.last.output_elements], dtype=np.int64),
+            release=None if stream.is_saturated else Series.full(self.base.from_picoseconds(stream.release_ps)),
+            drop=stream.lossy,
+            note=ActorNote(Role.SOURCE, None, None),
+        )
+        self.draft.actors.append(actor)
+        self.ports[group.name] = Port(actor, None, None, group.name, float(group.output_bytes))
+
+    def _add_layer(self, group: LayerGroup, priority: int) -> None:
+        assignment = self.mapping.assignments[group.name]
+        element = self.platform.processing_elements[assignment.element]
+        work = dataclasses.replace(self.stream.work[group.name], group=self.mapping.groups[group.name])
+        place = Place(self.platform, element, memory_of(self.platform, element.name), priority)
+        stages = list(element.stages(work, assignment))
+        sources = [self._reachable(self.ports[name], element.name, priority) for name in group.inputs]
+        if element.streaming:
+            stages = self._with_boundary(group, work, stages, sources, element.name)
+        previous: ActorDraft | None = None
+        for stage in stages:
+            actor = add_stage(self.draft, self.base, place, work, stage, self.stream.frames)
+            for window in stage.windows:
+                if window.source < 0:
+                    if previous is not None:
+                        inner = Port(previous, element.name, place.memory, group.name, work.layer.output_bytes)
+                        self._connect(inner, actor, window, work.group, element.name)
+                else:
+                    self._connect(sources[window.source], actor, window, work.group, element.name)
+            previous = actor
+        if previous is None:
+            raise MappingError(
+                f"element '{element.name}' gives layer '{group.name}' no stage; its model must return at least one"
+            )
+        if place.memory is not None and any(stage.weight_bytes is not None for stage in stages):
+            self.weights[place.memory] = self.weights.get(place.memory, 0) + work.group.weight_bytes
+        self.ports[group.name] = Port(previous, element.name, place.memory, group.name, float(work.group.output_bytes))
+
+    def _with_boundary(
+        self, group: LayerGroup, work: LayerWork, stages: list[Stage], sources: list[Port], element: str
+    ) -> list[Stage]:
+        """Traffic of a streaming element to its memory, where a tensor enters from outside the fabric or leaves it."""
+        first, last = stages[0], stages[-1]
+        outside = [size for port, size in zip(sources, _input_bytes(work), strict=True) if port.element != element]
+        if outside and first.read_bytes is None:
+            stages[0] = dataclasses.replace(first, read_bytes=np.full((1, 1), sum(outside) / first.pieces))
+        readers = [g for g in self.stream.network.groups() if group.name in g.inputs]
+        leaves = not readers or any(self.mapping.assignments[g.name].element != element for g in readers)
+        if leaves and last.write_bytes is None:
+            amounts = np.full((1, 1), work.group.output_bytes / last.pieces)
+            stages[-1] = dataclasses.replace(stages[-1], write_bytes=amounts)
+        return stages
+
+    def _reachable(self, port: Port, element: str, priority: int) -> Port:
+        """The port itself where the element reaches it, else the end of a DMA copy to the element's own memory."""
+        if port.element is None or port.element == element:
+            return port
+        target = memory_of(self.platform, element)
+        if reaches(self.platform, element, port.memory) or (port.memory is None and target is None):
+            return port
+        key = (port.actor.name, target or element)
+        if key not in self.copies:
+            dma = dma_between(self.platform, port.element, element)
+            if dma is None:
+                raise MappingError(
+                    f"'{element}' reads layer '{port.layer}' from '{port.element}', but they share no memory"
+                    " and no DMA joins them;"
+                    f" add e.g. 'dma: {{copy: {{moves: [{port.memory or port.element}, {target or element}]}}}}'"
+                    " or map both to one element"
+                )
+            route = Route(dma, element, target, priority)
+            self.copies[key] = add_copy(self.draft, self.base, self.platform, port, route)
+        return self.copies[key]
+
+    def _connect(self, port: Port, consumer: ActorDraft, window: Window, group: LayerGroup, element: str) -> None:
+        edges = port.actor.token_edges
+        if int(window.need[-1]) != int(edges[-1]):
+            raise MappingError(
+                f"layer '{group.name}' reads {int(window.need[-1])} elements a frame from '{port.layer}',"
+                f" which writes {int(edges[-1])}"
+            )
+        need, free = tokens_needed(edges, window.need), tokens_freed(edges, window.free)
+        streaming = self.platform.processing_elements[element].streaming and port.element == element
+        named = self._platform_fifo(port.element, element)
+        depth = self.mapping.rules.fifo_depth(port.layer, group.name)
+        if depth is None and named is not None:
+            depth = self.platform.fifos[named].depth
+        if depth is None:
+            depth = self._default_depth(port, group, window_tokens(need, free), streaming)
+        note = ChannelNote(
+            port.layer, group.name, "fifo" if streaming or named else "buffer", named, float(edges[-1]) / edges.size
+        )
+        memory = None if streaming else (self.platform.fifos[named].config.lives_in if named else port.memory)
+        self.draft.connect(
+            port.actor,
+            consumer,
+            need,
+            free,
+            capacity=depth,
+            note=note,
+            token_bytes=port.frame_bytes / edges.size,
+            memory=memory,
+            discipline=Discipline.BLOCKING_AFTER_SERVICE if streaming else None,
+        )
+
+    def _default_depth(self, port: Port, group: LayerGroup, window: int, streaming: bool) -> int | None:
+        tokens = port.actor.token_edges.size
+        if port.element is None:
+            return self._entrance_depth()
+        if not streaming:
+            return 2 * tokens
+        _, width, channels = extent(group.main.in_shape)
+        row = row_tokens(port.actor.token_edges, width * channels)
+        if len(group.inputs) > 1:
+            # Where branches meet again one may run a whole frame ahead of the other.
+            return tokens + max(2, row)
+        return window + (row if group.main.kernel not in (None, (1, 1)) else 1)
+
+    def _entrance_depth(self) -> int | None:
+        """Frames that may wait at the entrance: one when the platform sets the pace, any number of paced ones, few of
+        a lossy stream."""
+        if self.stream.lossy:
+            return self.mapping.rules.input_frames
+        return 1 if self.stream.is_saturated else None
+
+    def _platform_fifo(self, producer: str | None, consumer: str) -> str | None:
+        for name, fifo in self.platform.fifos.items():
+            if producer != consumer and (fifo.writer, fifo.reader) == (producer, consumer):
+                return name
+        return None
+
+    def _check_memories(self) -> None:
+        faults = []
+        for name, needed in self.weights.items():
+            size = self.platform.memories[name].size
+            if needed > size:
+                faults.append(f"the weights take {needed} B of memory '{name}', which holds {size} B")
+        if faults:
+            raise MappingError(
+                f"network '{self.stream.network.name}' does not fit platform '{self.platform.name}': "
+                + "; ".join(faults)
+                + ": quantise or prune the network, or enlarge the memory"
+            )
+
+
+def _input_bytes(work: LayerWork) -> list[float]:
+    """Bytes a frame of each input tensor."""
+    total = sum(int(np.prod(shape)) for shape in work.layer.in_shapes)
+    share = float(work.input_bytes.mean()) / max(1, total)
+    return [int(np.prod(shape)) * share for shape in work.layer.in_shapes]

@@ -1,0 +1,82 @@
+"""Time in ticks: cycles of any clock, seconds and bytes as the whole numbers that an engine adds up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from simulator.series import Ints, Series
+
+PICOSECOND = Fraction(1, 10**12)
+_PATTERN_LIMIT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBase:
+    """The plan's tick, in seconds. The work unit of servers is 1 kB/s for a tick, so that rates in kB/s are whole
+    numbers."""
+
+    tick: Fraction
+
+    @classmethod
+    def choose(cls, clocks_hz: Iterable[Fraction], *, other_times: bool) -> TimeBase:
+        """One cycle where a single clock is all there is, else a picosecond."""
+        clocks = set(clocks_hz)
+        if len(clocks) == 1 and not other_times:
+            return cls(1 / clocks.pop())
+        return cls(PICOSECOND)
+
+    def from_seconds(self, seconds: Fraction) -> int:
+        """Whole ticks that cover a duration."""
+        return math.ceil(seconds / self.tick)
+
+    def from_picoseconds(self, times: Ints) -> Ints:
+        """Instants in picoseconds as ticks, rounded up."""
+        ratio = PICOSECOND / self.tick
+        return -(-times * ratio.numerator // ratio.denominator) if ratio != 1 else times
+
+    def from_cycles(self, cycles: Ints, clock_hz: Fraction, firings: int) -> Series:
+        """Durations of ``firings`` firings, given one period of whole cycles.
+
+        The running sum is rounded, not each firing, so that no time is gained or lost however many firings there are.
+        Where
+        a period is no whole number of ticks, as many periods as make one are stored, or all of them.
+        """
+        ratio = 1 / (clock_hz * self.tick)
+        if ratio.denominator == 1:
+            return Series.periodic(cycles * int(ratio), firings)
+        period = cycles.size
+        total = int(cycles.sum())
+        turns = (total * ratio).denominator
+        if turns * period <= _PATTERN_LIMIT and turns * period < firings:
+            return Series.periodic(_rounded(np.tile(cycles, turns), ratio), firings)
+        repeated = np.resize(cycles, firings)
+        return Series.full(_rounded(repeated, ratio))
+
+    def rate(self, bytes_per_second: Fraction) -> int:
+        """Work units a tick of a bandwidth, at least one."""
+        return max(1, int(bytes_per_second / 1000))
+
+    def work(self, amounts: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Ints:
+        """Bytes as work units, rounded up."""
+        scale = float(1 / (1000 * self.tick))
+        units: Ints = np.ceil(amounts * scale).astype(np.int64)
+        return units
+
+
+def _rounded(cycles: Ints, ratio: Fraction) -> Ints:
+    """Differences of the rounded running sum of ``cycles * ratio``; divmod keeps the products within int64."""
+    edges = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(cycles)])
+    top, bottom = ratio.numerator, ratio.denominator
+    if top * bottom >= 2**62:
+        exact = [int(edge) * top // bottom for edge in edges]
+        ticks = np.array(exact, dtype=np.int64)
+    else:
+        whole, rest = np.divmod(edges, bottom)
+        ticks = whole * top + rest * top // bottom
+    durations: Ints = ticks[1:] - ticks[:-1]
+    return durations
