@@ -53,10 +53,6 @@ class Platform:
         """The memories that both elements reach directly, in the order of :meth:`memories_of` the first."""
         return tuple(memory for memory in self.memories_of(first) if _serves(memory, second))
 
-    def dma_between(self, first: str, second: str) -> tuple[Dma, ...]:
-        """The DMA engines that move between two memories or elements, either way."""
-        return tuple(each for each in self.dma.values() if set(each.config.moves) == {first, second})
-
     def dump(self) -> str:
         """The platform as one canonical file without parents; loading it gives an equal platform."""
         return "".join(f"{line}\n" for line in self.header) + dump_yaml(self.document)

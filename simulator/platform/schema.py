@@ -1,14 +1,8 @@
-"""The shape of a platform file, and the JSON Schema that editors check it with; both come from the same models.
-
-``python -m simulator.platform.schema FILE`` writes the schema to a file.
-"""
+"""The shape of a platform file, and the JSON Schema that editors check it with; both come from the same models."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,6 +56,7 @@ def platform_schema() -> dict[str, Any]:
         "description": "One parent: a platform of the catalogue, or a path relative to this file",
     }
     whole["patternProperties"] = {"^x-": {}}
+    whole, definitions = _untitled(whole), _untitled(definitions, is_names=True)
     partial = _rename(_relax({"Whole": whole, **definitions}))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -123,10 +118,11 @@ def _rename(schema: Any) -> Any:
     return schema
 
 
-def schema_text() -> str:
-    """The schema as the text of its file."""
-    return json.dumps(platform_schema(), indent=1, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(schema_text(), encoding="utf-8")
+def _untitled(schema: Any, is_names: bool = False) -> Any:
+    """Without the titles that pydantic makes out of key names; they say nothing new and double the file."""
+    if isinstance(schema, list):
+        return [_untitled(each) for each in schema]
+    if isinstance(schema, dict):
+        kept = (item for item in schema.items() if is_names or item[0] != "title")
+        return {key: _untitled(value, key in ("properties", "$defs")) for key, value in kept}
+    return schema
