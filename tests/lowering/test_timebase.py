@@ -1,0 +1,49 @@
+"""Time in ticks: nothing is gained or lost by rounding."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.lowering.timebase import PICOSECOND, TimeBase
+
+
+def test_a_single_clock_is_its_own_tick() -> None:
+    base = TimeBase.choose([Fraction(300_000_000)], other_times=False)
+    assert base.tick == Fraction(1, 300_000_000)
+    assert base.from_cycles(np.array([3, 5]), Fraction(300_000_000), 4).array().tolist() == [3, 5, 3, 5]
+
+
+def test_two_clocks_tick_in_picoseconds() -> None:
+    assert TimeBase.choose([Fraction(300_000_000), Fraction(800_000_000)], other_times=False).tick == PICOSECOND
+
+
+def test_a_third_of_a_picosecond_is_not_lost() -> None:
+    """One cycle at 300 MHz is 3333 1/3 ps: three of them are 10 ns exactly."""
+    ticks = TimeBase(PICOSECOND).from_cycles(np.array([1]), Fraction(300_000_000), 300)
+    assert ticks.array().sum() == 1_000_000
+    assert ticks.period == 3
+
+
+@given(
+    cycles=st.lists(st.integers(0, 10**6), min_size=1, max_size=8),
+    clock=st.integers(10**6, 3 * 10**9),
+    firings=st.integers(1, 50),
+)
+def test_the_running_sum_is_the_floor_of_the_exact_time(cycles: list[int], clock: int, firings: int) -> None:
+    ticks = TimeBase(PICOSECOND).from_cycles(np.array(cycles), Fraction(clock), firings).array()
+    exact = 0
+    for k, total in enumerate(np.cumsum(ticks)):
+        exact += cycles[k % len(cycles)]
+        assert int(total) == exact * 10**12 // clock
+
+
+def test_bytes_become_work_of_a_server() -> None:
+    """25.6 GB/s are 25 600 000 units a picosecond of a billionth of a byte: a megabyte takes 39.0625 us."""
+    base = TimeBase(PICOSECOND)
+    rate = base.rate(Fraction(25_600_000_000))
+    work = int(base.work(np.array([1e6]))[0])
+    assert Fraction(work, rate) * base.tick == Fraction(1_000_000, 25_600_000_000)
