@@ -1,0 +1,162 @@
+"""Energy by part and cause; what the platform file does not say is not modelled, which is not zero.
+
+Dynamic energy is that of the firings that departed and are not void; idle power is drawn over the whole run by every part of the
+platform, used or not; active power while at least one slot of an element is in service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.analysis.breakdown import in_service
+from simulator.analysis.tokens import channel_ends, departed, void_of, writes
+from simulator.lowered import Amounts, Lowered
+from simulator.trace import Trace
+
+_POWER = ("idle", "active")
+_PJ_PER_WATT_SECOND = 1e12
+_BITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyItem:
+    """Energy of one part of the platform by one cause; ``energy_pj`` None is not modelled."""
+
+    part: str
+    kind: str
+    cause: str
+    energy_pj: float | None
+
+
+def energy_items(lowered: Lowered, trace: Trace) -> list[EnergyItem]:
+    """The energy of a run by part and cause: processing elements, memories, DMA engines and FIFOs, in the platform's order."""
+    seconds = float(lowered.plan.tick * trace.now)
+    dynamic = dynamic_energy(lowered, trace)
+    items: list[EnergyItem] = []
+    for name, element in lowered.platform.processing_elements.items():
+        energies = dynamic.get(name, {})
+        items += [
+            EnergyItem(name, "element", cause, value)
+            for cause, value in _of_element(lowered, trace, name, element.config.energy, energies, seconds)
+        ]
+    items += _of_memories(lowered, trace, seconds)
+    for name, dma in lowered.platform.dma.items():
+        items += [
+            EnergyItem(name, "dma", cause, value)
+            for cause, value in _of_element(lowered, trace, name, dma.config.energy, dynamic.get(name, {}), seconds)
+        ]
+    return items + _of_fifos(lowered, trace, seconds)
+
+
+def total_pj(items: list[EnergyItem]) -> float | None:
+    """The sum of what is modelled; None where nothing is."""
+    known = [item.energy_pj for item in items if item.energy_pj is not None]
+    return sum(known) if known else None
+
+
+def dynamic_energy(lowered: Lowered, trace: Trace) -> dict[str, dict[str, float]]:
+    """Picojoules by element (or DMA) and cause, summed over its actors."""
+    found: dict[str, dict[str, float]] = {}
+    for index, note in enumerate(lowered.actors):
+        if note.element is None:
+            continue
+        causes = found.setdefault(note.element, {})
+        for cause, amounts in note.energy_pj.items():
+            causes[cause] = causes.get(cause, 0.0) + actor_total(trace, index, amounts)
+    return found
+
+
+def actor_total(trace: Trace, actor: int, amounts: Amounts) -> float:
+    """The sum of an amount over the firings of an actor that departed and are not void."""
+    count = departed(trace, actor)
+    void = void_of(trace, actor, count)
+    if not void.any():
+        return amounts.total(count)
+    return float(amounts.at(np.flatnonzero(~void)).sum())
+
+
+def memory_bytes(lowered: Lowered, trace: Trace) -> dict[tuple[int, str, str], float]:
+    """Bytes by (actor, memory, 'read' or 'write')."""
+    return {
+        (index, memory, way): actor_total(trace, index, amounts)
+        for index, note in enumerate(lowered.actors)
+        for (memory, way), amounts in note.memory_bytes.items()
+    }
+
+
+def access_energy(lowered: Lowered, memory: str, way: str) -> float | None:
+    """Picojoules a byte that a memory takes for a read or write; None is not modelled."""
+    part = lowered.platform.memories.get(memory)
+    per_bit = None if part is None else part.read_energy if way == "read" else part.write_energy
+    return None if per_bit is None else per_bit * _BITS
+
+
+def _of_element(
+    lowered: Lowered, trace: Trace, name: str, config: Any, dynamic: Mapping[str, float], seconds: float
+) -> Iterator[tuple[str, float | None]]:
+    """Causes of an element or DMA: what its notes price, and the powers of its config; fields left empty are not modelled."""
+    fields = {} if config is None else {key: getattr(config, key) for key in type(config).model_fields}
+    if config is None and not dynamic:
+        yield "all", None
+    for cause in [*fields, *(cause for cause in dynamic if cause not in fields)]:
+        given = fields.get(cause)
+        if cause in dynamic:
+            yield cause, dynamic[cause]
+        elif given is None:
+            yield cause, None
+        elif cause == "active":
+            actors = tuple(i for i, note in enumerate(lowered.actors) if note.element == name)
+            busy = float(lowered.plan.tick * in_service(lowered.plan, trace, actors))
+            yield cause, float(given) * busy * _PJ_PER_WATT_SECOND
+        elif cause == "idle":
+            yield cause, float(given) * seconds * _PJ_PER_WATT_SECOND
+        else:  # priced, and nothing of it was done
+            yield cause, 0.0
+
+
+def _of_memories(lowered: Lowered, trace: Trace, seconds: float) -> list[EnergyItem]:
+    moved: dict[tuple[str, str], float] = {}
+    for (_, memory, way), amount in memory_bytes(lowered, trace).items():
+        moved[memory, way] = moved.get((memory, way), 0.0) + amount
+    items = []
+    for name, memory in lowered.platform.memories.items():
+        for way in ("read", "write"):
+            per_byte = access_energy(lowered, name, way)
+            value = None if per_byte is None else per_byte * moved.get((name, way), 0.0)
+            items.append(EnergyItem(name, "memory", way, value))
+        power = memory.idle_power
+        items.append(EnergyItem(name, "memory", "idle", None if power is None else power * seconds * _PJ_PER_WATT_SECOND))
+    return items
+
+
+def _of_fifos(lowered: Lowered, trace: Trace, seconds: float) -> list[EnergyItem]:
+    """FIFOs of the platform file: each bit that was written to them is moved once."""
+    bits: dict[str, float] = {}
+    ends = channel_ends(lowered.plan)
+    for index, note in enumerate(lowered.channels):
+        if note.fifo is not None:
+            written = writes(lowered.plan, trace, index, ends[index])
+            tokens = int(written.real[-1]) - written.initial if written.real.size else 0
+            bits[note.fifo] = bits.get(note.fifo, 0.0) + tokens * lowered.plan.channels[index].token_bytes * _BITS
+    items = []
+    for name, fifo in lowered.platform.fifos.items():
+        energy = fifo.config.energy
+        transfer = None if energy is None or energy.transfer is None else energy.transfer * bits.get(name, 0.0)
+        idle = None if energy is None or energy.idle is None else energy.idle * seconds * _PJ_PER_WATT_SECOND
+        items += [EnergyItem(name, "fifo", "transfer", transfer), EnergyItem(name, "fifo", "idle", idle)]
+    return items
+
+
+__all__ = [
+    "EnergyItem",
+    "access_energy",
+    "actor_total",
+    "dynamic_energy",
+    "energy_items",
+    "memory_bytes",
+    "total_pj",
+]

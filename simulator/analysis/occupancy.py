@@ -1,0 +1,139 @@
+"""How full every channel and memory is over time, and how long tokens stay in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.analysis.steps import Steps
+from simulator.analysis.tokens import Ends, channel_ends, claims, filled, given_back, occupied, writes
+from simulator.lowered import Lowered
+from simulator.plan import Plan
+from simulator.series import Ints
+from simulator.trace import Trace
+
+Floats = npt.NDArray[np.float64]
+
+_MOST_BINS = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelUse:
+    """How a channel was used. Levels are tokens, times are ticks.
+
+    ``level`` is the room taken and ``waiting`` the readable tokens, both over time. ``written`` real tokens could be read by the end,
+    and together they stayed ``waiting.integral()`` ticks: Little's law holds as an identity. ``full`` is how long the writer's largest put did
+    not fit (0 for an unbounded channel), ``empty`` how long nothing was there to read.
+    """
+
+    level: Steps
+    waiting: Steps
+    written: int
+    full: int
+    empty: int
+
+
+def channel_use(plan: Plan, trace: Trace, channel: int, ends: Ends | None = None) -> ChannelUse:
+    """How one channel of a plan was used in a run."""
+    ends = channel_ends(plan)[channel] if ends is None else ends
+    level, waiting = occupied(plan, trace, channel, ends), filled(plan, trace, channel, ends)
+    written = writes(plan, trace, channel, ends)
+    seen = int(np.searchsorted(written.readable, trace.now, side="right"))
+    real = (int(written.real[seen - 1]) if seen else written.initial) - written.initial
+    capacity = plan.channels[channel].capacity
+    largest = ends.put.maximum() if ends.put is not None else 1
+    full = 0 if capacity is None else level.time_at_least(max(capacity - max(largest, 1) + 1, 1))
+    return ChannelUse(level, waiting, real, full, trace.now - waiting.time_at_least(1))
+
+
+def sojourn_total(plan: Plan, trace: Trace, channel: int) -> int:
+    """Ticks that all tokens together lay readable in a channel, summed token by token group: the other side of Little's law.
+
+    What is still there at the end counts up to the end.
+    """
+    ends = channel_ends(plan)[channel]
+    written = writes(plan, trace, channel, ends)
+    amounts = np.concatenate(([written.initial], np.diff(written.real, prepend=written.initial)))
+    begins = np.concatenate(([0], np.minimum(written.readable, trace.now)))
+    times, given = given_back(plan, trace, channel, ends)
+    left = int(amounts.sum()) - (int(given[-1]) if given.size else 0)
+    amounts_out = np.append(np.diff(given, prepend=0), left)
+    ends_at = np.append(times, trace.now)
+    return int((amounts_out * ends_at).sum()) - int((amounts * begins).sum())
+
+
+def histogram_edges(highest: int) -> Ints:
+    """Edges of at most 32 bins of equal width over the levels 0 to ``highest``; a bin a level where that fits."""
+    width = -(-(highest + 1) // _MOST_BINS)
+    return np.arange(0, highest + 1 + width, width, dtype=np.int64)
+
+
+def memory_level(lowered: Lowered, trace: Trace, memory: str) -> tuple[int, Steps, float]:
+    """Bytes of weights that a memory holds all the time, and the bytes of its channels over time in units of the returned size."""
+    plan, ends = lowered.plan, channel_ends(lowered.plan)
+    inside = [c for c, channel in enumerate(plan.channels) if channel.memory == memory and channel.token_bytes > 0]
+    unit = _common_unit([plan.channels[c].token_bytes for c in inside])
+    times, changes, initial = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], 0
+    for c in inside:
+        scale = round(plan.channels[c].token_bytes / unit)
+        level = occupied(plan, trace, c, ends[c])
+        initial += int(level.values[0]) * scale
+        times.append(level.times[1:])
+        changes.append(np.diff(level.values) * scale)
+    steps = Steps.from_changes(initial, np.concatenate(times), np.concatenate(changes), trace.now)
+    return lowered.weights_bytes.get(memory, 0), steps, unit
+
+
+def _common_unit(sizes: list[float]) -> float:
+    """A size that the token sizes are whole multiples of: a bit, or finer where tokens are fractions of one."""
+    unit = 0.125
+    for _ in range(8):
+        if all(abs(size / unit - round(size / unit)) < 1e-9 * max(size / unit, 1) for size in sizes):
+            return unit
+        unit /= 2
+    return unit
+
+
+def traffic(lowered: Lowered, trace: Trace, totals: Mapping[tuple[int, str, str], float]) -> dict[tuple[str, str], float]:
+    """Bytes by (memory, 'read' or 'write') over the whole run, from the bytes of each actor."""
+    found: dict[tuple[str, str], float] = {}
+    for (_, memory, way), amount in totals.items():
+        found[memory, way] = found.get((memory, way), 0.0) + amount
+    return found
+
+
+def server_work(plan: Plan, trace: Trace, server: int, first: int, last: int) -> int:
+    """Work units of the firings whose service ended after ``first`` up to ``last``."""
+    total = 0
+    for index, actor in enumerate(plan.actors):
+        for flow in actor.flows:
+            if flow.server != server:
+                continue
+            served = trace.served[index]
+            chosen = np.flatnonzero((served > first) & (served <= last) & ~trace.void[index])
+            total += int(flow.work.at(chosen).sum())
+    return total
+
+
+def server_capacity(plan: Plan, server: int, first: int, last: int) -> int:
+    """Work units that a server could do from ``first`` to ``last``, exact."""
+    own = plan.servers[server]
+    ends = (*own.times[1:], max(last, own.times[-1]))
+    spans = (min(end, last) - max(begin, first) for begin, end in zip(own.times, ends, strict=True))
+    return sum(rate * max(span, 0) for rate, span in zip(own.rates, spans, strict=True))
+
+
+__all__ = [
+    "ChannelUse",
+    "channel_use",
+    "claims",
+    "histogram_edges",
+    "memory_level",
+    "server_capacity",
+    "server_work",
+    "sojourn_total",
+    "traffic",
+]

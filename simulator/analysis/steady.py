@@ -1,0 +1,179 @@
+"""Where a run is steady, and the throughput there with its confidence interval.
+
+The warm-up is cut by whole frames at the sink *and* where the fill of all channels has become stationary: behind the slowest stage
+the sink runs evenly from its first departure on, while the FIFOs in front of it are still filling. The fill is judged by the marginal
+standard error rule: K. P. White, "An effective truncation heuristic for bias reduction in simulation output", Simulation 69(6), 1997.
+The end is cut where the sources have run dry, since from there on the platform only drains.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.analysis.frames import FrameTimes, sources
+from simulator.analysis.tokens import channel_ends, departed, occupied
+from simulator.plan import Plan
+from simulator.series import Ints
+from simulator.trace import Trace
+
+Floats = npt.NDArray[np.float64]
+
+CONFIDENCE = 0.95
+_FEWEST = 4  # departures in a window that is judged; fewer say nothing about steadiness
+_BATCHES = 20  # of departures, for the interval; Schmeiser (1982) finds little to gain beyond 30
+_LONGEST_PERIOD = 2000  # frames
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """The steady part of a run, from one frame's departure to another's, and the throughput there.
+
+    ``first`` and ``last`` are ticks, ``frames`` the frames that departed after ``first`` up to ``last``. ``throughput`` is exact, in frames
+    a tick; ``low`` and ``high`` bound it with 95 % confidence (None: too few frames to say; equal: it repeats exactly, every ``period`` frames).
+    ``settled`` False: the figure holds for this run, but may not be that of a long one; ``reason`` says why.
+    """
+
+    first: int
+    last: int
+    frames: int
+    throughput: Fraction
+    low: float | None
+    high: float | None
+    period: int | None
+    settled: bool
+    reason: str
+
+
+def steady_state(plan: Plan, trace: Trace, frames: FrameTimes) -> Steady:
+    """Finds the steady part of a run; never raises, however short the run was."""
+    departures = np.sort(frames.departure[frames.delivered])
+    if departures.size < 2 or departures[0] == departures[-1]:
+        return _too_short(trace, departures)
+    dry = source_end(plan, trace)
+    usable = int(np.searchsorted(departures, dry, side="right")) if trace.complete else departures.size
+    if usable < _FEWEST or departures[0] == departures[usable - 1]:
+        start, reason = 0, _short_reason(departures.size, usable)
+        usable = departures.size
+    else:
+        start, reason = _warm_up(plan, trace, departures[:usable])
+        if departures[start] == departures[usable - 1]:
+            start = 0
+    return _measure(departures[start:usable], reason)
+
+
+def source_end(plan: Plan, trace: Trace) -> int:
+    """The tick at which the first of the sources began its last firing: from here on nothing new enters."""
+    ends = [int(trace.start[i][-1]) if trace.start[i][-1] >= 0 else trace.now for i in sources(plan)]
+    return min(ends, default=trace.now)
+
+
+def _too_short(trace: Trace, departures: Ints) -> Steady:
+    """One frame, or one batch: all that can be said is how long it took from the start."""
+    count = int(departures.size)
+    last = int(departures[-1]) if count else trace.now
+    if not count:
+        reason = "no frame was delivered"
+    else:
+        reason = f"only {count} frame{'s' if count > 1 else ''} departed, at one instant: this is frames over elapsed time"
+    rate = Fraction(count, last) if last else Fraction(0)
+    return Steady(0, last, count, rate, None, None, None, False, reason)
+
+
+def _short_reason(departures: int, usable: int) -> str:
+    if departures < _FEWEST:
+        return f"only {departures} frames departed; run more frames"
+    return f"only {usable} of {departures} frames departed before the source ran dry; run more frames"
+
+
+def _warm_up(plan: Plan, trace: Trace, departures: Ints) -> tuple[int, str]:
+    """How many departures to leave out in front, and why the rest may not be steady ('' if it is)."""
+    fill = mean_fill(plan, trace, departures)
+    start, settled = stationary_from(fill)
+    if settled:
+        return start, ""
+    return start, "the FIFOs have not stopped filling; run more frames"
+
+
+def mean_fill(plan: Plan, trace: Trace, departures: Ints) -> Floats:
+    """The mean fill of all channels between consecutive departures, each channel as a share of the highest level it reached."""
+    times = np.unique(departures)
+    fill = np.zeros(times.size - 1)
+    count = 0
+    for channel, ends in enumerate(channel_ends(plan)):
+        level = occupied(plan, trace, channel, ends)
+        highest = level.maximum()
+        if highest > 0:
+            fill += np.diff(level.until(times)) / np.diff(times) / highest
+            count += 1
+    spread = np.searchsorted(times, departures[1:], side="left") - 1  # departures at one instant share an interval
+    found: Floats = (fill / max(count, 1))[np.maximum(spread, 0)]
+    return found
+
+
+def stationary_from(values: Floats) -> tuple[int, bool]:
+    """The first index from which the values are stationary by the marginal standard error rule, and whether there is one.
+
+    The rule picks the cut that makes the standard error of the mean of the rest smallest; when that is the middle of the run or
+    later, the values are still on the move.
+    """
+    count = values.size
+    if count < 2:
+        return 0, True
+    centred = values - values.mean()
+    left = np.arange(count, 0, -1)
+    sums, squares = np.cumsum(centred[::-1])[::-1], np.cumsum((centred**2)[::-1])[::-1]
+    error = np.maximum(squares / left - (sums / left) ** 2, 0.0) / left
+    half = max(count // 2, 1)
+    floor = (1e-9 * max(float(np.abs(values).max()), 1e-300)) ** 2  # rounding of the integrals
+    start = int(np.argmax(error[: half + 1] <= max(float(error[: half + 1].min()), floor)))
+    return start, start < half or float(np.ptp(values[start:])) <= 1e-9 * max(float(np.abs(values).max()), 1e-300)
+
+
+def _measure(departures: Ints, reason: str) -> Steady:
+    """The throughput between the first and last instant of these departures, over whole periods where they repeat."""
+    first = int(np.searchsorted(departures, departures[0], side="right")) - 1  # count what leaves after this instant
+    inside = departures[first:]
+    if inside.size < 2:
+        inside = departures
+    intervals = np.diff(inside)
+    period = exact_period(intervals)
+    if period:
+        whole = intervals.size // period * period
+        inside, intervals = inside[inside.size - 1 - whole :], intervals[intervals.size - whole :]
+    count, ticks = int(intervals.size), int(inside[-1] - inside[0])
+    rate = Fraction(count, ticks) if ticks else Fraction(0)
+    low, high = (float(rate), float(rate)) if period else confidence_interval(intervals)
+    return Steady(int(inside[0]), int(inside[-1]), count, rate, low, high, period, not reason, reason)
+
+
+def exact_period(intervals: Ints) -> int | None:
+    """The least number of frames after which the intervals repeat exactly, at least three times; None if they do not."""
+    count = intervals.size
+    for period in range(1, min(count // 3, _LONGEST_PERIOD) + 1):
+        if intervals[-1] == intervals[-1 - period] and np.array_equal(intervals[period:], intervals[:-period]):
+            return period
+    return None
+
+
+def confidence_interval(intervals: Ints) -> tuple[float | None, float | None]:
+    """Bounds on frames a tick by batch means with Student's t at 95 %; (None, None) below ten intervals.
+
+    Batches are runs of equally many frames, so that departures that depend on their neighbours fall into one batch.
+    """
+    if intervals.size < 10:
+        return None, None
+    from scipy import stats  # slow to import
+
+    batches = min(_BATCHES, max(5, intervals.size // 10))
+    size = intervals.size // batches
+    used = intervals[intervals.size - size * batches :].reshape(batches, size)
+    means = used.sum(axis=1) / size
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, batches - 1)) * float(means.std(ddof=1)) / math.sqrt(batches)
+    mean = float(intervals.mean())
+    slowest, quickest = mean + half, mean - half
+    return 1 / slowest, 1 / quickest if quickest > 0 else math.inf

@@ -1,0 +1,124 @@
+"""Step functions of time in integers, so that integrals are exact and identities hold to the tick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.series import Ints
+
+Floats = npt.NDArray[np.float64]
+
+_SAFE = float(1 << 62)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """A quantity that changes at instants: ``values[i]`` holds from tick ``times[i]`` up to the next time, the last up to ``elapsed``.
+
+    ``times`` rises strictly and begins with 0. Several changes at one instant count as one: a level held for no time is not seen.
+    """
+
+    times: Ints
+    values: Ints
+    elapsed: int
+
+    @classmethod
+    def from_changes(cls, initial: int, times: Ints, changes: Ints, elapsed: int) -> Steps:
+        """The level that starts at ``initial`` and moves by ``changes[i]`` at ``times[i]``, in any order; later ones than ``elapsed`` are left out."""
+        seen = (changes != 0) & (times <= elapsed)
+        times, changes = times[seen], changes[seen]
+        order = np.argsort(times, kind="stable")
+        times = np.concatenate(([0], times[order]))
+        values = np.cumsum(np.concatenate(([initial], changes[order])))
+        last = np.append(times[1:] != times[:-1], True)
+        return cls(times[last], values[last], elapsed)
+
+    @property
+    def widths(self) -> Ints:
+        """How long each level holds, in ticks."""
+        return np.diff(self.times, append=max(self.elapsed, int(self.times[-1])))
+
+    def integral(self) -> int:
+        """Level times ticks from 0 to ``elapsed``, exact."""
+        return exact_dot(self.values, self.widths)
+
+    def mean(self) -> float:
+        """The time-weighted mean; the level itself where no time passed."""
+        return self.integral() / self.elapsed if self.elapsed else float(self.values[-1])
+
+    def maximum(self) -> int:
+        """The highest level that held for any time; the last one where no time passed."""
+        held = self.values[self.widths > 0]
+        return int(held.max()) if held.size else int(self.values[-1])
+
+    def time_at_least(self, level: int) -> int:
+        """Ticks during which the level was ``level`` or more."""
+        return int(self.widths[self.values >= level].sum())
+
+    def until(self, times: Ints) -> Floats:
+        """The integral from 0 to each of the given ticks (floating point: for curves, not for identities)."""
+        widths = self.widths.astype(np.float64)
+        before = np.concatenate(([0.0], np.cumsum(self.values * widths)))
+        at = np.searchsorted(self.times, times, side="right") - 1
+        found: Floats = before[at] + self.values[at] * (times - self.times[at]).astype(np.float64)
+        return found
+
+    def at(self, times: Ints) -> Ints:
+        """The level at each of the given ticks, after the changes of that instant."""
+        found: Ints = self.values[np.searchsorted(self.times, times, side="right") - 1]
+        return found
+
+    def extremes(self, edges: Ints) -> tuple[Ints, Ints]:
+        """The lowest and highest level within each bin ``edges[i] .. edges[i + 1]`` (edges rise strictly)."""
+        inside = (self.times > edges[0]) & (self.times < edges[-1])
+        times = np.concatenate((edges[:-1], self.times[inside]))
+        values = np.concatenate((self.at(edges[:-1]), self.values[inside]))
+        order = np.argsort(times, kind="stable")
+        starts = np.searchsorted(times[order], edges[:-1], side="left")
+        return np.minimum.reduceat(values[order], starts), np.maximum.reduceat(values[order], starts)
+
+    def histogram(self, edges: npt.ArrayLike) -> Floats:
+        """The share of time spent at levels ``edges[i] <= level < edges[i + 1]`` (the last bin takes its upper edge too)."""
+        counts, _ = np.histogram(self.values, bins=np.asarray(edges), weights=self.widths.astype(np.float64))
+        total = float(self.elapsed)
+        return counts / total if total else counts
+
+
+def exact_dot(values: Ints, weights: Ints) -> int:
+    """The sum of products as an exact Python integer, also where it leaves 64 bits."""
+    size = float(np.dot(np.abs(values).astype(np.float64), np.abs(weights).astype(np.float64)))
+    if size < _SAFE:
+        return int(np.dot(values, weights))
+    return sum(a * b for a, b in zip(values.tolist(), weights.tolist(), strict=True))
+
+
+def covered(first: Ints, last: Ints, times: Ints, weights: Ints | None = None) -> Ints:
+    """Ticks that the intervals ``first[i] .. last[i]`` (each ``weights[i]`` times) have together before each of ``times``.
+
+    Overlapping intervals count once each. Sums wrap around in 64 bits on purpose: their difference is exact.
+    """
+    long = last > first
+    if not long.all():
+        first, last = first[long], last[long]
+        weights = None if weights is None else weights[long]
+    return _since(first, times, weights) - _since(last, times, weights)
+
+
+def _since(instants: Ints, times: Ints, weights: Ints | None) -> Ints:
+    """The sum of ``weights[i] * (t - instants[i])`` over the instants before each ``t`` of ``times``."""
+    if weights is None:
+        ordered = np.sort(instants, kind="stable")
+        count = np.arange(ordered.size + 1)
+        moments = ordered
+    else:
+        order = np.argsort(instants, kind="stable")
+        ordered, weights = instants[order], weights[order]
+        count = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(weights)))
+        moments = ordered * weights
+    sums = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(moments)))
+    at = np.searchsorted(ordered, times, side="right")
+    found: Ints = count[at] * times - sums[at]
+    return found

@@ -1,0 +1,200 @@
+"""Where the time of an actor goes: the wait before each firing, its service and the wait to depart, cut by cause.
+
+The cuts are those of ARCHITECTURE.md: from the moment the actor could have started, the wait is cut in this order into not
+released, starved, blocked (no room to claim) and contended, up to the start; then compute, memory-bound (its own flows at full
+rate, beyond compute), stalled (others use the servers), and blocked again until it departs; idle after the last firing.
+
+An actor with ``concurrency`` c is c lanes, firing k on lane k mod c. What a lane spends on waiting for an earlier firing of its own
+actor to start or depart is ``in_order``; it is 0 for one lane. So the parts of an actor add up to lanes times elapsed, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.analysis.tokens import Bools, Ends, channel_ends, departed, given_back, started, void_of, writes
+from simulator.plan import Actor, Flow, Plan, Server
+from simulator.series import Ints
+from simulator.trace import Trace
+
+CAUSES = ("compute", "memory_bound", "stalled", "blocked", "starved", "contended", "not_released", "in_order", "idle")
+"""What the time of an actor is divided into."""
+
+# The stretches between consecutive cuts of a firing, in order of time.
+STRETCHES = (
+    "in_order",
+    "not_released",
+    "starved",
+    "blocked",
+    "contended",
+    "compute",
+    "memory_bound",
+    "stalled",
+    "in_order",
+    "blocked",
+)
+FIRST_WAIT, START, SERVED = 1, 5, 8
+"""Positions in the cuts: where the wait of a firing begins, its start, the end of its service."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waits:
+    """The cuts of every firing of one actor that has begun or is next to begin.
+
+    ``cuts[i] .. cuts[i + 1]`` is the stretch ``STRETCHES[i]``; each array has one entry a firing, and the last cut is the departure
+    (or the end of the simulation). ``begun`` of the firings have started, the others are what the lanes wait for at the end.
+    ``late_input`` and ``full_output`` are the positions, among the actor's inputs and outputs, of the one that was waited for last (-1: none).
+    """
+
+    cuts: tuple[Ints, ...]
+    begun: int
+    lanes: int
+    elapsed: int
+    last_of_lanes: Ints
+    late_input: Ints
+    full_at_start: Ints
+    full_at_end: Ints
+
+    def totals(self) -> dict[str, int]:
+        """Ticks by cause; they add up to lanes times elapsed."""
+        sums = dict.fromkeys(CAUSES, 0)
+        for name, (first, last) in zip(STRETCHES, self.stretches(), strict=True):
+            sums[name] += int((last - first).sum())
+        sums["idle"] = int((self.elapsed - self.last_of_lanes).sum())
+        return sums
+
+    def stretches(self) -> Iterator[tuple[Ints, Ints]]:
+        """First and last tick of every stretch, in the order of ``STRETCHES``."""
+        yield from zip(self.cuts[:-1], self.cuts[1:], strict=True)
+
+
+def waits_of(plan: Plan, trace: Trace, index: int, ends: tuple[Ends, ...] | None = None) -> Waits:
+    """The waits of one actor of a plan."""
+    ends = channel_ends(plan) if ends is None else ends
+    actor, now = plan.actors[index], trace.now
+    begun = started(trace, index)
+    lanes = min(actor.concurrency, actor.firings)
+    seen = min(begun + lanes, actor.firings) if departed(trace, index) < actor.firings else begun
+    start = _closed(trace.start[index], seen, now)
+    end = _closed(trace.end[index], seen, now)
+    served = _closed(trace.served[index], seen, now)
+    void = np.append(void_of(trace, index, begun), np.zeros(seen - begun, dtype=np.bool_))
+
+    before = np.concatenate((np.zeros(1, dtype=np.int64), start))[:seen]
+    free = _shifted(end, lanes, seen)
+    eligible = np.where(void, _shifted(end, 1, seen), np.maximum(before, free))
+    released = actor.release.array(0, seen)
+    fed, late = _when_fed(plan, trace, index, seen, ends)
+    room, full = _when_room(plan, trace, index, seen, ends, at_start=True)
+    room = np.where(void, 0, room)
+    computed, moved = _service_alone(plan, actor, start, void)
+
+    bounds = (eligible, released, fed, room, start, computed, moved)
+    cuts = [free]
+    for position, bound in enumerate(bounds):
+        limit = start if position < START else served
+        cuts.append(np.minimum(np.maximum(cuts[-1], bound), limit))
+    cuts += [served, np.minimum(np.maximum(served, _shifted(end, 1, seen)), end), end]
+    _, full_at_end = _when_room(plan, trace, index, seen, ends, at_start=False)
+    last = np.zeros(lanes, dtype=np.int64)
+    last[np.arange(seen) % max(lanes, 1)] = end
+    return Waits(tuple(cuts), begun, lanes, now, last, late, full, full_at_end)
+
+
+def _closed(times: Ints, count: int, now: int) -> Ints:
+    """The first ``count`` times, with what has not happened yet put at the end of the simulation."""
+    found: Ints = np.where(times[:count] >= 0, times[:count], now)
+    return found
+
+
+def _shifted(times: Ints, by: int, count: int) -> Ints:
+    """The time of firing k - ``by``; 0 where there is none."""
+    return np.concatenate((np.zeros(min(by, count), dtype=np.int64), times[: max(count - by, 0)]))
+
+
+def _when_fed(plan: Plan, trace: Trace, index: int, count: int, ends: tuple[Ends, ...]) -> tuple[Ints, Ints]:
+    """When each firing had all its input tokens, and the position of the input that came last (-1: none was waited for)."""
+    fed, late = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+    for position, entry in enumerate(plan.actors[index].inputs):
+        written = writes(plan, trace, entry.channel, ends[entry.channel])
+        _take_latest(fed, late, written.time_of(entry.need.array(0, count), trace.now), position)
+    return fed, late
+
+
+def _when_room(
+    plan: Plan, trace: Trace, index: int, count: int, ends: tuple[Ends, ...], at_start: bool
+) -> tuple[Ints, Ints]:
+    """When each firing had room on its outputs that claim at start (or else after service), and the output that was last."""
+    room, full = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+    void = np.append(void_of(trace, index, started(trace, index)), np.zeros(count, dtype=np.bool_))[:count]
+    for position, output in enumerate(plan.actors[index].outputs):
+        channel = plan.channels[output.channel]
+        if channel.capacity is None or plan.discipline_of(output.channel).claims_at_start is not at_start:
+            continue
+        claimed = channel.initial + np.cumsum(np.where(void, 0, output.put.array(0, count)))
+        times, given = given_back(plan, trace, output.channel, ends[output.channel])
+        wanted = claimed - channel.capacity
+        if ends[output.channel].is_self_loop and at_start:
+            wanted = wanted - _own_free(plan, trace, output.channel, ends[output.channel], count)
+        _take_latest(room, full, _when_given(times, given, wanted, trace.now), position)
+    return room, full
+
+
+def _own_free(plan: Plan, trace: Trace, channel: int, ends: Ends, count: int) -> Ints:
+    """What each firing itself gives back on its self-loop: it counts before its own claim."""
+    _, given = given_back(plan, trace, channel, ends, at_start=True)
+    own = np.zeros(count, dtype=np.int64)
+    own[: given.size] = np.diff(given, prepend=0)
+    return own
+
+
+def _when_given(times: Ints, given: Ints, wanted: Ints, never: int) -> Ints:
+    """When the tokens given back in total reached each of ``wanted``."""
+    found: Ints = np.where(wanted <= 0, 0, np.append(times, never)[np.searchsorted(given, wanted, side="left")])
+    return found
+
+
+def _take_latest(times: Ints, positions: Ints, candidate: Ints, position: int) -> None:
+    later = candidate > times
+    times[later] = candidate[later]
+    positions[later] = position
+
+
+def _service_alone(plan: Plan, actor: Actor, start: Ints, void: Bools) -> tuple[Ints, Ints]:
+    """When the computing of each firing is over, and when its flows would be if nobody shared their servers."""
+    count = start.size
+    computed = start + np.where(void, 0, actor.compute.array(0, count))
+    moved = computed.copy()
+    by_server: dict[int, list[Flow]] = {}
+    for flow in actor.flows:
+        by_server.setdefault(flow.server, []).append(flow)
+    for server, flows in by_server.items():
+        works = [np.where(void, 0, flow.work.array(0, count)) for flow in flows]
+        for flow, work in zip(flows, works, strict=True):
+            np.maximum(moved, flow_end(plan.servers[server], start, work, flow.cap), out=moved)
+        if len(flows) > 1:  # its own flows share the server too
+            np.maximum(moved, flow_end(plan.servers[server], start, np.sum(works, axis=0), None), out=moved)
+    return computed, moved
+
+
+def flow_end(server: Server, start: Ints, work: Ints, cap: int | None) -> Ints:
+    """When ``work`` units that begin at ``start`` are through if they have the server to themselves."""
+    left, at = work.copy(), start.copy()
+    for i, (begin, rate) in enumerate(zip(server.times, server.rates, strict=True)):
+        rate = rate if cap is None else min(rate, cap)
+        end = server.times[i + 1] if i + 1 < len(server.times) else None
+        here = (left > 0) & (at >= begin) & (True if end is None else at < end)
+        if not here.any():
+            continue
+        if rate == 0:
+            if end is not None:
+                at[here] = end
+            continue
+        needed = -(-left[here] // rate)
+        span = needed if end is None else np.minimum(needed, end - at[here])
+        at[here] += span
+        left[here] -= np.minimum(left[here], np.where(span == needed, left[here], span * rate))
+    return at
