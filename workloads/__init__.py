@@ -6,7 +6,16 @@ Public names are loaded when they are first used, so that importing this package
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workloads.builder import NetworkBuilder
+    from workloads.errors import UserError, WorkloadError
+    from workloads.grouping import LayerGroup
+    from workloads.layers import Layer
+    from workloads.loading import load_network
+    from workloads.network import Network, network_summary
+    from workloads.zoo import network_names
 
 _EXPORTS = {
     "Layer": "workloads.layers",
@@ -20,7 +29,17 @@ _EXPORTS = {
     "network_summary": "workloads.network",
 }
 
-__all__ = sorted(_EXPORTS)
+__all__ = [
+    "Layer",
+    "LayerGroup",
+    "Network",
+    "NetworkBuilder",
+    "UserError",
+    "WorkloadError",
+    "load_network",
+    "network_names",
+    "network_summary",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -32,7 +32,7 @@ def _plain_name(node: Any) -> str:
         return str(node.name)
     *scopes, operator = node.name.strip("/").split("/")
     if not scopes or node.op_type in _NEVER_MODULES:
-        function = operator.split("_")[0]
+        function = str(operator).split("_")[0]
         return _FUNCTIONS.get(function, function.lower())
     path: list[str] = []
     for scope in scopes:

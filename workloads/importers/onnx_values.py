@@ -83,7 +83,8 @@ def image_inputs(graph: Any) -> tuple[list[Any], list[Any]]:
     """The graph inputs that are frames, and those that are weights of which the file gives only the shape.
 
     An input with an initializer is a weight. Of the others, one that only ever stands where an operator takes
-    parameters is a weight too; so is an operand of an elementwise operation that could only be broadcast.
+    parameters is a weight too; so is an operand of an elementwise operation that could only be broadcast, unless
+    nothing else is left to be the frame.
     """
     stored = {tensor.name for tensor in graph.initializer}
     uses: dict[str, set[bool]] = {}
@@ -91,15 +92,19 @@ def image_inputs(graph: Any) -> tuple[list[Any], list[Any]]:
         for place, name in enumerate(node.input):
             uses.setdefault(name, set()).add(place in _PARAMETER_PLACES.get(node.op_type, frozenset()))
     pairwise = {name for node in graph.node if node.op_type in _PAIRWISE for name in node.input}
-    frames, weights = [], []
+    frames: list[Any] = []
+    weights: list[Any] = []
+    vectors: list[Any] = []
     for entry in graph.input:
         if entry.name in stored:
             continue
         places = uses.get(entry.name, {False})
         extents = [dim.dim_value for dim in entry.type.tensor_type.shape.dim if dim.dim_value > 1]
         broadcast = entry.name in pairwise and len(extents) <= 1
-        (weights if False not in places or broadcast else frames).append(entry)
-    return frames, weights
+        (weights if False not in places else vectors if broadcast else frames).append(entry)
+    if not frames and vectors:
+        frames.append(vectors.pop(0))
+    return frames, weights + vectors
 
 
 def dims(entry: Any) -> list[int | str]:
@@ -129,8 +134,9 @@ def fold(node: Any, constants: list[Constant | None], opset: int) -> Array:
     model = helper.make_model(
         helper.make_graph([node], "fold", inputs, outputs), opset_imports=[onnx.helper.make_opsetid("", opset)]
     )
-    result: Array = ReferenceEvaluator(model).run(None, feeds)[0]
-    return result
+    results: Any = ReferenceEvaluator(model).run(None, feeds)
+    value: Array = results[0]
+    return value
 
 
 def array_reader(value: np.ndarray[Any, Any]) -> Callable[[], Array]:
