@@ -55,7 +55,8 @@ class ElementConfig(BaseModel):
 class Assignment:
     """How the mapping wants one layer group to run on an element.
 
-    ``granularity`` is 'frame', 'row', 'pixel', 'word' or 'timestep'. ``cores``: slots taken at once (None: the
+    ``batch`` frames run together in one firing (frame granularity only). ``granularity`` is 'frame', 'row', 'pixel',
+    'word' or 'timestep'. ``cores``: slots taken at once (None: the
     model's default). ``options``
     are the model's own (an FPGA's ``pe``, ``simd``, ``ram_style``; a CPU's ``algorithm``).
     """
@@ -63,6 +64,7 @@ class Assignment:
     element: str
     granularity: str = "frame"
     cores: int | None = None
+    batch: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -94,7 +96,9 @@ class Stage:
     departs, and it occupies nothing.
     ``resource`` None shares the element's own slots; a name makes a resource of this stage alone. ``slots`` are taken
     at once.
-    ``energy_pj`` gives dynamic energy by cause, each (frames or 1, pieces or 1); a cause that is not modelled is left
+    ``does_macs``: the layer's multiply-accumulates happen here. With a batch the first axis of every array counts
+    batches instead of frames. ``energy_pj`` gives dynamic energy by cause, each (frames or 1, pieces or 1); a cause
+    that is not modelled is left
     out.
     ``detail`` are figures for the layer table (folds, utilisation, estimates of LUTs ...).
     """
@@ -111,6 +115,7 @@ class Stage:
     resource: str | None = None
     slots: int = 1
     concurrency: int = 1
+    does_macs: bool = True
     energy_pj: Mapping[str, Floats] = field(default_factory=dict)
     detail: Mapping[str, float | str] = field(default_factory=dict)
 

@@ -47,6 +47,15 @@ def cumulative_share(work: LayerWork, pieces: int) -> Floats:
     return share
 
 
+def batch_sums(values: Floats, frames: int, batch: int) -> Floats:
+    """Sums over consecutive batches of frames, shape (batches or 1,); the last batch may be smaller."""
+    if values.shape[0] == 1 and frames % batch == 0:
+        return values * batch
+    each = np.broadcast_to(values, (frames,))
+    sums: Floats = np.add.reduceat(each, np.arange(0, frames, batch))
+    return sums
+
+
 def windows_of(geometry: LayerWindow) -> tuple[Window, ...]:
     """The windows of a stage that reads the layer's inputs directly."""
     return tuple(

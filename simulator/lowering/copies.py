@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +46,9 @@ def add_copy(draft: PlanDraft, base: TimeBase, platform: Platform, port: Port, r
     link.
     """
     dma, tokens = route.dma, port.actor.token_edges
-    frames = port.actor.frames
+    grid = dataclasses.replace(port.actor.firings, pieces=tokens.size, batch=1)
     amounts = np.full(1, float(dma.moved_bytes(int(np.ceil(port.frame_bytes / tokens.size)))))
-    work = Series.periodic(base.work(amounts), tokens.size * frames)
+    work = Series.periodic(base.work(amounts), grid.count)
     flows: list[Flow] = []
     moved: dict[tuple[str, str], Amounts] = {}
     for memory, way in ((port.memory, "read"), (route.memory, "write")):
@@ -61,9 +62,8 @@ def add_copy(draft: PlanDraft, base: TimeBase, platform: Platform, port: Port, r
     actor = ActorDraft(
         name=f"{dma.name}:{port.layer}->{route.element}",
         resource=draft.resource(dma.name, dma.config.channels, dma.name),
-        pieces=tokens.size,
-        frames=frames,
-        compute=Series.constant(base.from_seconds(dma.setup), tokens.size * frames),
+        firings=grid,
+        compute=Series.constant(base.from_seconds(dma.setup), grid.count),
         written=tokens,
         priority=route.priority,
         flows=flows,

@@ -9,19 +9,18 @@ from fractions import Fraction
 import numpy as np
 
 from simulator.lowered import ActorNote, ChannelNote, ResourceNote
+from simulator.lowering.counts import Firings, puts, takes
 from simulator.plan import Actor, Channel, Discipline, Flow, Input, Output, Plan, Resource, Server
 from simulator.series import Ints, Series
 
 
 @dataclass(slots=True)
 class ActorDraft:
-    """An actor to be: ``pieces`` firings for each of ``frames`` frames. ``written`` is its cumulative output in
-    elements a frame."""
+    """An actor to be; ``written`` is its cumulative output in elements after each piece of a frame."""
 
     name: str
     resource: int | None
-    pieces: int
-    frames: int
+    firings: Firings
     compute: Series
     written: Ints
     note: ActorNote
@@ -36,25 +35,20 @@ class ActorDraft:
     outputs: list[Output] = field(default_factory=list)
 
     @property
-    def firings(self) -> int:
-        return self.pieces * self.frames
-
-    @property
     def token_edges(self) -> Ints:
         """Cumulative elements at the end of each token of a frame: a firing that writes nothing makes no token."""
         return self.written[np.diff(self.written, prepend=0) > 0]
 
     def freeze(self) -> Actor:
         """The finished actor."""
-        frame = Series.periodic(np.zeros(self.pieces, dtype=np.int64), self.firings, 1)
         return Actor(
             name=self.name,
             resource=self.resource,
-            release=self.release or Series.constant(0, self.firings),
+            release=self.release or Series.constant(0, self.firings.count),
             compute=self.compute,
-            latency=Series.constant(self.latency, self.firings),
-            first_frame=frame,
-            last_frame=frame,
+            latency=Series.constant(self.latency, self.firings.count),
+            first_frame=self.firings.first_frame(),
+            last_frame=self.firings.last_frame(),
             inputs=tuple(self.inputs),
             outputs=tuple(self.outputs),
             flows=tuple(self.flows),
@@ -117,15 +111,10 @@ class PlanDraft:
             Channel(f"{name}#{taken + 1}" if taken else name, capacity, initial, token_bytes, memory, discipline)
         )
         self.channel_notes.append(note)
-        put = (np.diff(producer.written, prepend=0) > 0).astype(np.int64)
-        producer.outputs.append(Output(index, Series.periodic(put, producer.firings)))
-        consumer.inputs.append(
-            Input(
-                index,
-                Series.periodic(need, consumer.firings, tokens),
-                Series.periodic(free, consumer.firings, tokens),
-            )
-        )
+        makes_token = (np.diff(producer.written, prepend=0) > 0).astype(np.int64)
+        writer, reader = producer.firings, consumer.firings
+        producer.outputs.append(Output(index, puts(writer, reader, makes_token)))
+        consumer.inputs.append(Input(index, takes(reader, writer, need, tokens), takes(reader, writer, free, tokens)))
 
     def freeze(self, discipline: Discipline, labels: Mapping[str, str]) -> Plan:
         """The finished plan."""

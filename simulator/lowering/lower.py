@@ -10,6 +10,7 @@ from simulator.elements.base import Stage, Window
 from simulator.errors import MappingError
 from simulator.lowered import ActorNote, ChannelNote, Lowered, Role
 from simulator.lowering.copies import Port, Route, add_copy
+from simulator.lowering.counts import Firings, Mask
 from simulator.lowering.drafts import ActorDraft, PlanDraft
 from simulator.lowering.stages import Place, add_stage
 from simulator.lowering.timebase import TimeBase
@@ -77,8 +78,7 @@ class _Lowering:
         actor = ActorDraft(
             name=group.name,
             resource=None,
-            pieces=1,
-            frames=stream.frames,
+            firings=Firings(1, stream.frames),
             compute=Series.constant(0, stream.frames),
             written=np.array([group.last.output_elements], dtype=np.int64),
             release=None if stream.is_saturated else Series.full(self.base.from_picoseconds(stream.release_ps)),
@@ -97,9 +97,10 @@ class _Lowering:
         sources = [self._reachable(self.ports[name], element.name, priority) for name in group.inputs]
         if element.streaming:
             stages = self._with_boundary(group, work, stages, sources, element.name)
+        grid = Firings(1, self.stream.frames, assignment.batch, _taken(work, assignment.batch))
         previous: ActorDraft | None = None
         for stage in stages:
-            actor = add_stage(self.draft, self.base, place, work, stage, self.stream.frames)
+            actor = add_stage(self.draft, self.base, place, work, stage, grid)
             for window in stage.windows:
                 if window.source < 0:
                     if previous is not None:
@@ -166,7 +167,7 @@ class _Lowering:
         if depth is None and named is not None:
             depth = self.platform.fifos[named].depth
         if depth is None:
-            depth = self._default_depth(port, group, window_tokens(need, free), streaming)
+            depth = self._default_depth(port, consumer, group, window_tokens(need, free), streaming)
         note = ChannelNote(
             port.layer, group.name, "fifo" if streaming or named else "buffer", named, float(edges[-1]) / edges.size
         )
@@ -183,12 +184,15 @@ class _Lowering:
             discipline=Discipline.BLOCKING_AFTER_SERVICE if streaming else None,
         )
 
-    def _default_depth(self, port: Port, group: LayerGroup, window: int, streaming: bool) -> int | None:
+    def _default_depth(
+        self, port: Port, consumer: ActorDraft, group: LayerGroup, window: int, streaming: bool
+    ) -> int | None:
         tokens = port.actor.token_edges.size
+        batch = max(port.actor.firings.batch, consumer.firings.batch)
         if port.element is None:
-            return self._entrance_depth()
+            return self._entrance_depth(consumer.firings.batch)
         if not streaming:
-            return 2 * tokens
+            return 2 * tokens * batch
         _, width, channels = extent(group.main.in_shape)
         row = row_tokens(port.actor.token_edges, width * channels)
         if len(group.inputs) > 1:
@@ -196,12 +200,14 @@ class _Lowering:
             return tokens + max(2, row)
         return window + (row if group.main.kernel not in (None, (1, 1)) else 1)
 
-    def _entrance_depth(self) -> int | None:
-        """Frames that may wait at the entrance: one when the platform sets the pace, any number of paced ones, few of
-        a lossy stream."""
+    def _entrance_depth(self, batch: int) -> int | None:
+        """Frames that may wait at the entrance.
+
+        As many as start together when the platform sets the pace, any number of paced ones, few of a lossy stream.
+        """
         if self.stream.lossy:
-            return self.mapping.rules.input_frames
-        return 1 if self.stream.is_saturated else None
+            return max(batch, self.mapping.rules.input_frames)
+        return batch if self.stream.is_saturated else None
 
     def _platform_fifo(self, producer: str | None, consumer: str) -> str | None:
         for name, fifo in self.platform.fifos.items():
@@ -221,6 +227,11 @@ class _Lowering:
                 + "; ".join(faults)
                 + ": quantise or prune the network, or enlarge the memory"
             )
+
+
+def _taken(work: LayerWork, batch: int) -> Mask | None:
+    """The frames that do the layer, None where all do; a batch runs whole."""
+    return None if batch > 1 or bool(work.executed.all()) else work.executed
 
 
 def _input_bytes(work: LayerWork) -> list[float]:

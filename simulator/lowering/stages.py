@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.elements.base import Element, Floats, Stage
+from simulator.elements.pieces import batch_sums
 from simulator.lowered import ActorNote, Amounts, Role
+from simulator.lowering.counts import Firings
 from simulator.lowering.drafts import ActorDraft, PlanDraft
 from simulator.lowering.timebase import TimeBase
 from simulator.plan import Flow
 from simulator.platform import Platform
 from simulator.series import Series
 from workloads.tokens import LayerWork
+
+_Number = TypeVar("_Number", np.float64, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,43 +35,45 @@ class Place:
     priority: int
 
 
-def spread(amounts: Floats, pieces: int) -> Floats:
-    """Amounts of shape (frames or 1, pieces or 1) as one flat period; a single column holds for every piece alike."""
-    return np.broadcast_to(amounts, (amounts.shape[0], pieces)).ravel()
+def rows(amounts: npt.NDArray[_Number], firings: Firings) -> npt.NDArray[_Number]:
+    """Amounts of shape (frames or batches or 1, pieces or 1) as one flat period over the firings there are.
+
+    A single row holds for every frame alike, a single column for every piece; frames that are not done are left out.
+    """
+    if amounts.shape[0] > 1 and firings.taken is not None:
+        amounts = amounts[firings.taken]
+    return np.broadcast_to(amounts, (amounts.shape[0], firings.pieces)).ravel()
 
 
-def add_stage(draft: PlanDraft, base: TimeBase, place: Place, work: LayerWork, stage: Stage, frames: int) -> ActorDraft:
-    """Adds the actor of a stage to the plan; its channels come later."""
+def add_stage(
+    draft: PlanDraft, base: TimeBase, place: Place, work: LayerWork, stage: Stage, grid: Firings
+) -> ActorDraft:
+    """Adds the actor of a stage to the plan; its channels come later. ``grid`` says which frames the layer does."""
     element, layer = place.element, work.group.name
-    name = f"{layer}.{stage.name}" if stage.name else layer
-    firings = stage.pieces * frames
-    cycles = np.broadcast_to(stage.cycles, (stage.cycles.shape[0], stage.pieces)).ravel()
-    traffic = _traffic(place, stage)
+    firings = dataclasses.replace(grid, pieces=stage.pieces)
+    cycles = rows(stage.cycles, firings)
+    traffic = _traffic(stage, firings)
     resource = f"{element.name}.{stage.resource}" if stage.resource else element.name
-    latency = base.from_seconds(stage.latency_cycles / element.clock_hz)
     actor = ActorDraft(
-        name=name,
+        name=f"{layer}.{stage.name}" if stage.name else layer,
         resource=draft.resource(resource, 1 if stage.resource else element.slots, element.name),
-        pieces=stage.pieces,
-        frames=frames,
-        compute=base.from_cycles(cycles, element.clock_hz, firings),
+        firings=firings,
+        compute=base.from_cycles(cycles, element.clock_hz, firings.count),
         written=stage.written,
-        latency=latency,
+        latency=base.from_seconds(stage.latency_cycles / element.clock_hz),
         slots=stage.slots,
         priority=place.priority,
         concurrency=stage.concurrency,
-        flows=_flows(draft, base, place, traffic, firings),
+        flows=_flows(draft, base, place, traffic, firings.count),
         note=ActorNote(
             role=Role.STAGE,
             element=element.name,
             layer=layer,
             stage=stage.name,
-            cycles=Series.periodic(cycles, firings),
-            macs=_macs(work, stage),
-            energy_pj={cause: Amounts(spread(amount, stage.pieces)) for cause, amount in stage.energy_pj.items()},
-            memory_bytes={}
-            if place.memory is None
-            else {(place.memory, way): Amounts(amount) for way, amount in traffic.items()},
+            cycles=Series.periodic(cycles, firings.count),
+            macs=_macs(work, firings) if stage.does_macs else None,
+            energy_pj={cause: Amounts(rows(amount, firings)) for cause, amount in stage.energy_pj.items()},
+            memory_bytes=_per_memory(place.memory, traffic),
             detail=stage.detail,
         ),
     )
@@ -72,21 +81,25 @@ def add_stage(draft: PlanDraft, base: TimeBase, place: Place, work: LayerWork, s
     return actor
 
 
-def _macs(work: LayerWork, stage: Stage) -> Amounts | None:
-    """Multiply-accumulates stand on the stage that does them: the one without a name, or named as a compute stage."""
-    if stage.name not in ("", "mvau", "vvau", "compute") or not work.macs.any():
+def _macs(work: LayerWork, firings: Firings) -> Amounts | None:
+    if not work.macs.any():
         return None
-    return Amounts(spread(work.macs[:, None] / stage.pieces, stage.pieces))
+    macs = work.macs if firings.batch == 1 else batch_sums(work.macs, firings.frames, firings.batch)
+    return Amounts(rows(macs[:, None] / firings.pieces, firings))
 
 
-def _traffic(place: Place, stage: Stage) -> Mapping[str, Floats]:
+def _per_memory(memory: str | None, traffic: Mapping[str, Floats]) -> dict[tuple[str, str], Amounts]:
+    return {} if memory is None else {(memory, way): Amounts(amounts) for way, amounts in traffic.items()}
+
+
+def _traffic(stage: Stage, firings: Firings) -> Mapping[str, Floats]:
     """Bytes a firing by direction, over one period."""
-    reads = [a for a in (stage.read_bytes, stage.weight_bytes) if a is not None]
+    reads = [amounts for amounts in (stage.read_bytes, stage.weight_bytes) if amounts is not None]
     traffic: dict[str, Floats] = {}
     if reads:
-        traffic["read"] = spread(reads[0] if len(reads) == 1 else reads[0] + reads[1], stage.pieces)
+        traffic["read"] = rows(reads[0] if len(reads) == 1 else reads[0] + reads[1], firings)
     if stage.write_bytes is not None:
-        traffic["write"] = spread(stage.write_bytes, stage.pieces)
+        traffic["write"] = rows(stage.write_bytes, firings)
     return {way: amounts for way, amounts in traffic.items() if amounts.any()}
 
 
@@ -94,6 +107,9 @@ def _flows(draft: PlanDraft, base: TimeBase, place: Place, traffic: Mapping[str,
     if place.memory is None or not traffic:
         return []
     memory = place.platform.memories[place.memory]
-    total = sum(np.resize(amounts, max(a.size for a in traffic.values())) for amounts in traffic.values())
+    period = max(amounts.size for amounts in traffic.values())
+    total = np.zeros(period)
+    for amounts in traffic.values():
+        total += np.resize(amounts, period)
     server = draft.server(memory.name, base.rate(memory.bandwidth))
-    return [Flow(server, Series.periodic(base.work(np.asarray(total, dtype=np.float64)), firings))]
+    return [Flow(server, Series.periodic(base.work(total), firings))]

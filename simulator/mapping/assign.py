@@ -52,7 +52,7 @@ def _deploy(work: LayerWork, rule: LayerRule, element: Element) -> LayerWork:
 
 def _draft(element: Element, rule: LayerRule) -> Assignment:
     granularity = rule.granularity or element.default_granularity
-    return Assignment(element.name, granularity, rule.cores, dict(rule.options))
+    return Assignment(element.name, granularity, rule.cores, rule.batch or 1, dict(rule.options))
 
 
 def _price(
@@ -179,6 +179,11 @@ def _check_granularity(element: Element, assignment: Assignment, layer: str) -> 
         raise MappingError(
             f"layer '{layer}' on '{element.name}': granularity is '{assignment.granularity}'"
             f"{did_you_mean(assignment.granularity, element.granularities)}"
+        )
+    if assignment.batch > 1 and assignment.granularity != "frame":
+        raise MappingError(
+            f"layer '{layer}' on '{element.name}': a batch of {assignment.batch} runs whole frames;"
+            f" write granularity: frame, or batch: 1"
         )
 
 

@@ -41,6 +41,7 @@ class _LayerEntry(BaseModel):
     granularity: str | None = Field(None, description="'frame', 'row' or 'pixel'")
     cores: int | None = Field(None, ge=1, description="Slots taken at once, on an element that has several")
     precision: str | None = Field(None, description="'int8', 'fp16', ...: for a network without a precision of its own")
+    batch: int | None = Field(None, ge=1, description="Frames that run together in one firing")
     options: Mapping[str, Any] = Field({}, description="Options of the element's model")
 
 
@@ -61,6 +62,7 @@ class MappingFile(BaseModel):
     element: str | None = Field(None, description="Element of every layer that no rule names")
     granularity: str | None = Field(None, description="Granularity of every layer that no rule names")
     precision: str | None = Field(None, description="Precision of a network without one of its own")
+    batch: int | None = Field(None, ge=1, description="Frames that run together, of every layer that no rule names")
     input_frames: int = Field(2, ge=1, description="Frames that wait at the entrance of a lossy stream")
     layers: tuple[_LayerEntry, ...] = Field((), description="Rules, later ones win")
     fifos: tuple[_FifoEntry, ...] = Field((), description="Depths of channels between layers")
@@ -80,12 +82,14 @@ def load_mapping(path: str | Path) -> MappingRules:
         raise MappingProblems(shown, to_problems(faults, root, shown))
     return MappingRules(
         layers=tuple(
-            LayerRule(e.match, e.element, e.granularity, e.cores, e.precision, dict(e.options)) for e in file.layers
+            LayerRule(e.match, e.element, e.granularity, e.cores, e.precision, e.batch, dict(e.options))
+            for e in file.layers
         ),
         fifos=tuple(FifoRule(e.producer, e.consumer, e.depth) for e in file.fifos),
         element=file.element,
         granularity=file.granularity,
         precision=file.precision,
+        batch=file.batch,
         input_frames=file.input_frames,
         text=text,
     )

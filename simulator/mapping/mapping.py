@@ -24,6 +24,7 @@ class LayerRule:
     granularity: str | None = None
     cores: int | None = None
     precision: str | None = None
+    batch: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def covers(self, group: LayerGroup) -> bool:
@@ -59,12 +60,14 @@ class MappingRules:
     element: str | None = None
     granularity: str | None = None
     precision: str | None = None
+    batch: int | None = None
     input_frames: int = 2
     text: str = ""
 
     def for_group(self, group: LayerGroup) -> LayerRule:
         """All that the rules say of one group, merged."""
         element, granularity, cores, precision = self.element, self.granularity, None, self.precision
+        batch = self.batch
         options: dict[str, Any] = {}
         for rule in self.layers:
             if rule.covers(group):
@@ -72,8 +75,9 @@ class MappingRules:
                 granularity = rule.granularity if rule.granularity is not None else granularity
                 cores = rule.cores if rule.cores is not None else cores
                 precision = rule.precision if rule.precision is not None else precision
+                batch = rule.batch if rule.batch is not None else batch
                 options |= rule.options
-        return LayerRule(group.name, element, granularity, cores, precision, options)
+        return LayerRule(group.name, element, granularity, cores, precision, batch, options)
 
     def fifo_depth(self, producer: str, consumer: str) -> int | None:
         """The depth that the last matching rule gives the channel between two layers."""
@@ -96,6 +100,7 @@ class LayerMapping:
                 "element": a.element,
                 "granularity": a.granularity,
                 "cores": a.cores,
+                "batch": a.batch,
                 "weight_bits": self.groups[name].main.weight_bits,
                 "input_bits": self.groups[name].main.input_bits,
                 "options": dict(a.options),
