@@ -243,6 +243,10 @@ class _Builder:
                 self.problems.append(problem)
                 continue
             name = str(key.value)
+            if name == "<<" and key.style is None:
+                problem = Problem(mark.line, mark.column, format_path(path), "'<<' is not read; write the entries out")
+                self.problems.append(problem)
+                continue
             if name in built:
                 first = built[name].key_mark
                 message = f"the key '{name}' is given twice; first in line {first.line if first else 0}"

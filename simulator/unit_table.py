@@ -46,7 +46,7 @@ _BASES = {  # in pint's notation; a name in brackets is a dimension of its own
 }
 
 NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?(?:/\d+)?"
-_QUANTITY = re.compile(rf"(?P<number>{NUMBER})\s*(?P<unit>[^\s\d.+-].*)?", re.ASCII)
+_QUANTITY = re.compile(rf"(?P<number>{NUMBER})\s*(?P<unit>(?![eE][+-]?\d)[A-Za-zµ%].*)?", re.ASCII)
 _LONGEST = 80  # characters: no quantity needs more, and a longer one is a mistake or an attack
 
 

@@ -157,7 +157,9 @@ def _whole(kind: Kind) -> tuple[Any, ...]:
     def read(found: Any) -> int:
         value, _ = parse_quantity(found, kind)
         if value.denominator != 1:
-            raise UnitError(f"'{found}' is not a whole number: it is {format_quantity(value, kind.base)}")
+            raise UnitError(
+                f"'{found}' is {format_quantity(value, kind.base)}; it must be a whole number of {kind.base}"
+            )
         return int(value)
 
     def write(value: int) -> str:

@@ -38,7 +38,8 @@ def load_platform(name_or_path: str | Path, overrides: Mapping[str, str] | None 
     faults = [*merged.faults, *check_names(root), *check_references(root)]
     file, found = check_model(PlatformFile, root)
     elements, wrong = _build_elements(root)
-    faults += found + wrong
+    empty = {fault.path for fault in merged.faults}
+    faults += [fault for fault in found + wrong if fault.path not in empty]
     if faults or file is None:
         raise PlatformProblems(shown, to_problems(faults, root, shown, merged.entry))
     document = root.plain()

@@ -65,7 +65,7 @@ def _load(target: str) -> Any:
     except Exception as error:  # the user's own module may fail in any way
         raise PlatformError(f"cannot import '{module_name}' of '{target}': {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
-        classes = [name for name, value in vars(module).items() if isinstance(value, type) and name[:1] != "_"]
+        classes = [name for name, value in vars(module).items() if isinstance(value, type) and hasattr(value, "Config")]
         raise PlatformError(f"'{module_name}' has no '{attribute}'{did_you_mean(attribute, classes)}")
     return getattr(module, attribute)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Annotated, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from simulator.errors import UnitError
 from simulator.units import (
@@ -55,16 +55,15 @@ class TransferEnergy(_Config):
 class _Clocked(_Config):
     clock: Frequency | None = Field(None, description="Clock of its port; needed where a value is per cycle")
 
-    @model_validator(mode="after")
-    def _cycles_need_a_clock(self) -> Self:
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if isinstance(value, DataRate | Span):
-                try:
-                    value.at(self.clock)
-                except UnitError as error:
-                    raise ValueError(f"{name}: {error}") from error
-        return self
+    @field_validator("*")
+    @classmethod
+    def _cycles_need_a_clock(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, DataRate | Span) and "clock" in info.data:
+            try:
+                value.at(info.data["clock"])
+            except UnitError as error:
+                raise ValueError(str(error)) from error
+        return value
 
 
 class MemoryConfig(_Clocked):
@@ -82,13 +81,15 @@ class MemoryConfig(_Clocked):
     )
     energy: MemoryEnergy | None = Field(None, description="Energy by cause; not modelled where absent")
 
-    @model_validator(mode="after")
-    def _directions_fit_the_port(self) -> Self:
-        for name in ("read_bandwidth", "write_bandwidth"):
-            value: DataRate | None = getattr(self, name)
-            if value is not None and value.at(self.clock) > self.bandwidth.at(self.clock):
-                raise ValueError(f"{name} of {value} is more than the bandwidth of {self.bandwidth}; lower it")
-        return self
+    @field_validator("read_bandwidth", "write_bandwidth")
+    @classmethod
+    def _directions_fit_the_port(cls, value: DataRate | None, info: ValidationInfo) -> DataRate | None:
+        if value is None or not {"bandwidth", "clock"} <= info.data.keys():  # those have faults of their own
+            return value
+        port, clock = info.data["bandwidth"], info.data["clock"]
+        if value.at(clock) > port.at(clock):
+            raise ValueError(f"{value} is more than the bandwidth of the port, {port}; lower it")
+        return value
 
 
 class DmaConfig(_Clocked):
@@ -103,15 +104,26 @@ class DmaConfig(_Clocked):
     outstanding: Count = Field(1, description="Requests in flight on one channel")
     energy: TransferEnergy | None = Field(None, description="Energy by cause; not modelled where absent")
 
-    @model_validator(mode="after")
-    def _has_two_ends(self) -> Self:
-        if self.moves[0] == self.moves[1]:
-            raise ValueError(f"moves from '{self.moves[0]}' to itself; name two different ends")
-        if self.burst is not None and self.burst < 1:
-            raise ValueError("burst of 0 B moves nothing; write at least '1 B', or leave it out")
-        if self.latency.amount and (self.burst is None or self.bandwidth is None):
-            raise ValueError("latency is paid for each burst; give 'burst' and 'bandwidth' too, or write it as 'setup'")
-        return self
+    @field_validator("moves")
+    @classmethod
+    def _has_two_ends(cls, value: tuple[str, str]) -> tuple[str, str]:
+        if value[0] == value[1]:
+            raise ValueError(f"moves from '{value[0]}' to itself; name two different ends")
+        return value
+
+    @field_validator("burst")
+    @classmethod
+    def _moves_something(cls, value: int | None) -> int | None:
+        if value == 0:
+            raise ValueError("a burst of nothing; write at least '1 B', or leave it out")
+        return value
+
+    @field_validator("latency")
+    @classmethod
+    def _is_paid_by_bursts(cls, value: Span, info: ValidationInfo) -> Span:
+        if value.amount and (info.data.get("burst", 1) is None or info.data.get("bandwidth", 1) is None):
+            raise ValueError("is paid for each burst; give 'burst' and 'bandwidth' too, or write it as 'setup'")
+        return value
 
 
 class FifoConfig(_Config):
@@ -124,11 +136,12 @@ class FifoConfig(_Config):
     lives_in: str | None = Field(None, description="Memory that holds it; registers or fabric memory unless given")
     energy: TransferEnergy | None = Field(None, description="Energy by cause; not modelled where absent")
 
-    @model_validator(mode="after")
-    def _holds_something(self) -> Self:
-        if self.depth < 1:
-            raise ValueError("depth of 0 token holds nothing; write at least '1 token'")
-        return self
+    @field_validator("depth")
+    @classmethod
+    def _holds_something(cls, value: int) -> int:
+        if value < 1:
+            raise ValueError("holds nothing; write at least '1 token'")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
