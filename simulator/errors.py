@@ -3,7 +3,12 @@ shape."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from workloads.errors import FileProblems, Problem, UserError, WorkloadError, did_you_mean
+
+if TYPE_CHECKING:
+    from simulator.trace import Trace
 
 __all__ = [
     "DeadlockError",
@@ -41,4 +46,15 @@ class PlanError(UserError):
 
 
 class DeadlockError(UserError):
-    """Nothing can move and tokens are in flight; the text names the wait-for cycle and what would break it."""
+    """Nothing can move and tokens are in flight; the text names the wait-for cycle and what would break it.
+
+    ``time`` is the tick from which on nothing moves, ``cycle`` the names of the actors that wait for one another, ``trace``
+    all that had happened by then.
+    """
+
+    def __init__(self, message: str, time: int = 0, cycle: tuple[str, ...] = (), trace: Trace | None = None) -> None:
+        super().__init__(message)
+        self.time, self.cycle, self.trace = time, cycle, trace
+
+    def __reduce__(self) -> tuple[type[DeadlockError], tuple[str, int, tuple[str, ...], Trace | None]]:
+        return type(self), (str(self), self.time, self.cycle, self.trace)

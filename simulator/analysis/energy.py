@@ -17,7 +17,6 @@ from simulator.analysis.tokens import channel_ends, departed, void_of, writes
 from simulator.lowered import Amounts, Lowered
 from simulator.trace import Trace
 
-_POWER = ("idle", "active")
 _PJ_PER_WATT_SECOND = 1e12
 _BITS = 8
 

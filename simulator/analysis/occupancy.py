@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from simulator.analysis.steps import Steps
-from simulator.analysis.tokens import Ends, channel_ends, claims, filled, given_back, occupied, writes
+from simulator.analysis.steps import Floats, Steps
+from simulator.analysis.tokens import Ends, channel_ends, filled, given_back, occupied, writes
 from simulator.lowered import Lowered
 from simulator.plan import Plan
 from simulator.series import Ints
 from simulator.trace import Trace
-
-Floats = npt.NDArray[np.float64]
 
 _MOST_BINS = 32
 
@@ -47,6 +43,52 @@ def channel_use(plan: Plan, trace: Trace, channel: int, ends: Ends | None = None
     largest = ends.put.maximum() if ends.put is not None else 1
     full = 0 if capacity is None else level.time_at_least(max(capacity - max(largest, 1) + 1, 1))
     return ChannelUse(level, waiting, real, full, trace.now - waiting.time_at_least(1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelSummary:
+    """What is kept of a channel's use: levels in tokens, times in ticks.
+
+    ``highest`` and ``mean`` of the room taken, ``waiting_mean`` of the readable tokens, ``sojourn`` their integral; ``histogram`` is the share
+    of time in each bin of levels between ``levels``. ``low``, ``high`` and ``average`` follow the level over the given bins of time.
+    """
+
+    highest: int
+    mean: float
+    waiting_mean: float
+    sojourn: int
+    written: int
+    full: int
+    empty: int
+    levels: Ints
+    histogram: Floats
+    low: Ints
+    high: Ints
+    average: Floats
+
+
+def summarise_channel(plan: Plan, trace: Trace, channel: int, ends: Ends, edges: Ints) -> ChannelSummary:
+    """The use of a channel, with its level over the bins between ``edges``."""
+    use = channel_use(plan, trace, channel, ends)
+    level = use.level
+    highest = level.maximum()
+    levels = histogram_edges(highest)
+    low, high = level.extremes(edges) if edges.size > 1 else (level.values[-1:], level.values[-1:])
+    average = np.diff(level.until(edges)) / np.diff(edges) if edges.size > 1 else level.values[-1:].astype(np.float64)
+    return ChannelSummary(
+        highest=highest,
+        mean=level.mean(),
+        waiting_mean=use.waiting.mean(),
+        sojourn=use.waiting.integral(),
+        written=use.written,
+        full=use.full,
+        empty=use.empty,
+        levels=levels,
+        histogram=level.histogram(levels),
+        low=low,
+        high=high,
+        average=average,
+    )
 
 
 def sojourn_total(plan: Plan, trace: Trace, channel: int) -> int:
@@ -97,14 +139,6 @@ def _common_unit(sizes: list[float]) -> float:
     return unit
 
 
-def traffic(lowered: Lowered, trace: Trace, totals: Mapping[tuple[int, str, str], float]) -> dict[tuple[str, str], float]:
-    """Bytes by (memory, 'read' or 'write') over the whole run, from the bytes of each actor."""
-    found: dict[tuple[str, str], float] = {}
-    for (_, memory, way), amount in totals.items():
-        found[memory, way] = found.get((memory, way), 0.0) + amount
-    return found
-
-
 def server_work(plan: Plan, trace: Trace, server: int, first: int, last: int) -> int:
     """Work units of the firings whose service ended after ``first`` up to ``last``."""
     total = 0
@@ -127,13 +161,13 @@ def server_capacity(plan: Plan, server: int, first: int, last: int) -> int:
 
 
 __all__ = [
+    "ChannelSummary",
     "ChannelUse",
     "channel_use",
-    "claims",
     "histogram_edges",
     "memory_level",
     "server_capacity",
     "server_work",
     "sojourn_total",
-    "traffic",
+    "summarise_channel",
 ]

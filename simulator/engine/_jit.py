@@ -1,0 +1,49 @@
+"""How the compiled engine's functions are compiled, and how a compiled kernel outlives the process.
+
+Only the few entry points are cached. numba notices a change of the file that an entry point stands in, but not of the
+files it calls into; the digest of all kernel sources therefore enters the entry point's closure, which is part of the cache's key.
+Where neither the package's folder nor the user's cache folder can be written, the kernel is compiled for this process only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OPTIONS = {"error_model": "numpy", "nogil": True}
+
+
+def inlined(function: Function) -> Function:
+    """Compile a small step that is always folded into its callers: a call would hand over some thirty tables."""
+    compiled: Function = numba.njit(forceinline=True, **_OPTIONS)(function)
+    return compiled
+
+
+def called(function: Function) -> Function:
+    """Compile a larger or rarer step that stays a call."""
+    compiled: Function = numba.njit(**_OPTIONS)(function)
+    return compiled
+
+
+def entry(function: Function) -> Function:
+    """Compile an entry point and keep it on disk where some folder can be written."""
+    try:
+        compiled: Function = numba.njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # numba: no locator available, neither __pycache__ nor the user's cache folder is writable
+        compiled = numba.njit(**_OPTIONS)(function)
+    return compiled
+
+
+def fingerprint() -> int:
+    """A number that changes with any kernel source."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("_*.py")):
+        if path.name != "__init__.py":
+            digest.update(path.read_bytes())
+    return int.from_bytes(digest.digest()[:7], "big")

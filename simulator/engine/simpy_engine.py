@@ -1,0 +1,166 @@
+"""The reference engine: the rules of the Plan on SimPy, plain enough to be read in one sitting.
+
+Every actor is a generator that waits for its firing's conditions one after the other. All of them are monotone
+(tokens are only added to what one reader waits for, room only to what one writer waits for), so a condition that was
+met once stays met and none is looked at twice. SimPy keeps time: its queue orders events by (tick, priority), and the
+rules' steps within an instant are priorities: (a) NORMAL, (a') DECIDE, (b) GRANT, (c) SHARE. An event is made only when
+somebody must wait for time; an actor that waits for another one leaves its ``resume`` at the channel and is put on the
+clock's list of woken ones when its turn has come.
+
+``stage`` is the plain pipeline stage, written out for speed; :mod:`simulator.engine.simpy_actor` is everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from simpy.events import NORMAL
+
+from simulator.deadlock import can_move, deadlock_error
+from simulator.engine.simpy_actor import World
+from simulator.engine.simpy_clock import STOP, Alarm, Clock, Record, Stopped, TokenQueue, rises, values
+from simulator.plan import Actor, Plan
+from simulator.trace import Trace
+
+Progress = Callable[[int, int, int], None]
+_EVENTS_BETWEEN_PROGRESS = 20_000
+
+
+def run_simpy(plan: Plan, *, until: int | None = None, progress: Progress | None = None) -> Trace:
+    """Run a plan that ``check_plan`` has passed and return its Trace.
+
+    ``until`` stops after that tick, ``progress(now, departed firings, all firings)`` is called now and then; an
+    interrupt from the keyboard returns what has happened so far. Raises ``DeadlockError`` when nothing can move and
+    firings remain.
+    """
+    clock, records = Clock(), [Record(actor.firings) for actor in plan.actors]
+    _build(clock, plan, records)
+    if until is not None:
+        Alarm(clock, _stop).after(until, STOP)
+    interrupted = False
+    try:
+        while clock.play(_EVENTS_BETWEEN_PROGRESS):
+            if progress:
+                progress(int(clock.now), sum(record.departed() for record in records), plan.firings)
+    except Stopped:
+        interrupted = can_move(plan, _trace(plan, records, int(clock.now)))
+    except KeyboardInterrupt:
+        interrupted = True
+    trace = _trace(plan, records, int(clock.now))
+    if not trace.complete and not interrupted:
+        raise deadlock_error(plan, trace)
+    if progress:
+        progress(trace.now, trace.firings, plan.firings)
+    return trace
+
+
+def _build(clock: Clock, plan: Plan, records: list[Record]) -> None:
+    """Bring every actor to its first wait."""
+    channels = [TokenQueue(clock, channel) for channel in plan.channels]
+    contended = {i for i in range(len(plan.resources)) if plan.is_contended(i)}
+    world = World(clock, plan, channels, contended)
+    plain = not any(actor.drop for actor in plan.actors)
+    processes = [
+        stage(clock, plan, actor, record, channels)
+        if plain and _is_stage(actor, contended)
+        else world.process(index, record)
+        for index, (actor, record) in enumerate(zip(plan.actors, records, strict=True))
+    ]
+    for process in processes:
+        next(process)
+        process.send(process.send)
+
+
+def _stop(_: object) -> None:
+    raise Stopped
+
+
+def _trace(plan: Plan, records: list[Record], now: int) -> Trace:
+    """The records as arrays."""
+    start, served, end = (
+        (
+            tuple(np.array(column, dtype=np.int64) for column in columns)
+            for columns in zip(*((r.start, r.served, r.end) for r in records), strict=True)
+        )
+        if records
+        else ((), (), ())
+    )
+    void = tuple(np.frombuffer(bytes(r.void), dtype=np.bool_).copy() for r in records)
+    complete = all(record.departed() == actor.firings for record, actor in zip(records, plan.actors, strict=True))
+    last = max((int(column[-1]) for column in end if column.size), default=0)
+    return Trace(start, served, end, void, last if complete else now, complete, "simpy")
+
+
+def stage(
+    clock: Clock, plan: Plan, actor: Actor, record: Record, channels: list[TokenQueue]
+) -> Generator[None, Any, None]:
+    """An actor that fires once at a time, reads and writes at most one channel and shares nothing with others."""
+    resume = yield
+    woken, schedule, alarm = clock.woken.append, clock.schedule, Alarm(clock, resume)
+    ring = alarm.ring
+    source, sink = TokenQueue(clock), TokenQueue(clock)
+    needs: Iterator[int] = repeat(0)
+    frees = puts = needs
+    claims_at_start = releases_at_start = True
+    for port in actor.inputs:
+        source, needs, frees = channels[port.channel], values(port.need), rises(port.free)
+        releases_at_start = plan.discipline_of(port.channel).releases_at_start
+    for out in actor.outputs:
+        sink, puts = channels[out.channel], values(out.put)
+        claims_at_start = plan.discipline_of(out.channel).claims_at_start
+    start, served, end = record.start, record.served, record.end
+    firings = zip(range(actor.firings), values(actor.release), values(actor.compute), needs, frees, puts, strict=False)
+    for k, release, compute, need, free, put in firings:
+        if release > clock._now:
+            alarm.after(release - clock._now)
+            yield
+        if source.readable < need:
+            source.wanted, source.reader = need, resume
+            yield
+        if claims_at_start:
+            if sink.room < put:
+                sink.asked, sink.writer = put, resume
+                yield
+            sink.room -= put
+        start[k] = clock._now
+        if releases_at_start:
+            source.room += free
+            if source.writer is not None and source.room >= source.asked:
+                woken(source.writer)
+                source.writer = None
+        if compute:
+            alarm.callbacks = ring
+            schedule(alarm, NORMAL, compute)
+            yield
+        served[k] = clock._now
+        if not claims_at_start:
+            if sink.room < put:
+                sink.asked, sink.writer = put, resume
+                yield
+            sink.room -= put
+        end[k] = clock._now
+        sink.readable += put
+        if sink.reader is not None and sink.readable >= sink.wanted:
+            woken(sink.reader)
+            sink.reader = None
+        if not releases_at_start:
+            source.room += free
+            if source.writer is not None and source.room >= source.asked:
+                woken(source.writer)
+                source.writer = None
+    yield  # for ever
+
+
+def _is_stage(actor: Actor, contended: set[int]) -> bool:
+    """Whether ``stage`` is enough for the actor, in a plan without lossy sources."""
+    return (
+        max(len(actor.inputs), len(actor.outputs)) <= 1
+        and min(actor.concurrency, actor.firings) <= 1
+        and not actor.flows
+        and not actor.latency.maximum()
+        and not {p.channel for p in actor.inputs} & {o.channel for o in actor.outputs}
+        and actor.resource not in contended
+    )
