@@ -92,9 +92,9 @@ def _actor(plan: Plan, actor: Actor) -> Iterator[str]:
             resource = plan.resources[actor.resource]
             what = f"takes {actor.slots} slots of {resource.name!r}, which has {resource.slots}"
             yield f"{what}; write at most {resource.slots}, or give it more"
-    for port in (*actor.inputs, *actor.outputs):
-        if not 0 <= port.channel < len(plan.channels):
-            yield f"channel {port.channel} of {len(plan.channels)}; write an index into the plan's channels"
+    for index in (*(port.channel for port in actor.inputs), *(out.channel for out in actor.outputs)):
+        if not 0 <= index < len(plan.channels):
+            yield f"channel {index} of {len(plan.channels)}; write an index into the plan's channels"
     for flow in actor.flows:
         if not 0 <= flow.server < len(plan.servers):
             yield f"server {flow.server} of {len(plan.servers)}; write an index into the plan's servers"
