@@ -176,6 +176,8 @@ class _Dumper(yaml.SafeDumper):
 for _tag, _pattern, _first in _RESOLVERS:
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
     _Dumper.add_implicit_resolver(_tag, re.compile(_pattern), _first)
+# Text that happens to be a merge key has to be quoted, for the reader refuses the plain one.
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$"), ["<"])
 
 
 def dump_yaml(data: Any) -> str:
