@@ -116,6 +116,23 @@ class PlanDraft:
         producer.outputs.append(Output(index, puts(writer, reader, makes_token)))
         consumer.inputs.append(Input(index, takes(reader, writer, need, tokens), takes(reader, writer, free, tokens)))
 
+    def feed_back(self, last: ActorDraft, first: ActorDraft, note: ChannelNote, token_bytes: float) -> None:
+        """State that the last actor of a layer hands to the first one for the next frame: one token, there from the start.
+
+        So frame n + 1 cannot start before frame n is done, and a recurrent layer's throughput is one over its latency.
+        """
+        index = len(self.channels)
+        self.channels.append(Channel(f"{last.name}~>{first.name}", 1, 1, token_bytes, None, None))
+        self.channel_notes.append(note)
+        written = np.zeros(last.firings.pieces, dtype=np.int64)
+        written[-1] = 1
+        freed = np.zeros(first.firings.pieces, dtype=np.int64)
+        freed[-1] = 1
+        writer, reader = last.firings, first.firings
+        last.outputs.append(Output(index, puts(writer, reader, written)))
+        asked = np.ones(first.firings.pieces, dtype=np.int64)
+        first.inputs.append(Input(index, takes(reader, writer, asked, 1), takes(reader, writer, freed, 1)))
+
     def freeze(self, discipline: Discipline, labels: Mapping[str, str]) -> Plan:
         """The finished plan."""
         return Plan(

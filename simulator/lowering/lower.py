@@ -99,6 +99,7 @@ class _Lowering:
             stages = self._with_boundary(group, work, stages, sources, element.name)
         grid = Firings(1, self.stream.frames, assignment.batch, _taken(work, assignment.batch))
         previous: ActorDraft | None = None
+        actors: list[ActorDraft] = []
         for stage in stages:
             actor = add_stage(self.draft, self.base, place, work, stage, grid)
             for window in stage.windows:
@@ -109,10 +110,14 @@ class _Lowering:
                 else:
                     self._connect(sources[window.source], actor, window, work.group, element.name)
             previous = actor
+            actors.append(actor)
         if previous is None:
             raise MappingError(
                 f"element '{element.name}' gives layer '{group.name}' no stage; its model must return at least one"
             )
+        if work.layer.kind == "recurrent":
+            state = ChannelNote(group.name, group.name, "state", token_elements=float(work.layer.output_elements))
+            self.draft.feed_back(previous, actors[0], state, float(work.layer.output_bytes))
         if place.memory is not None and any(stage.weight_bytes is not None for stage in stages):
             self.weights[place.memory] = self.weights.get(place.memory, 0) + work.group.weight_bytes
         self.ports[group.name] = Port(previous, element.name, place.memory, group.name, float(work.group.output_bytes))

@@ -166,7 +166,7 @@ def _finish(
         for i, draft, options in zip(own, drafts, extra, strict=True):
             assignments[i] = dataclasses.replace(draft, options={**options, **draft.options})
             groups[i] = deployed[name][i].group
-            _check_granularity(element, assignments[i], groups[i].name)
+            _check_granularity(element, assignments[i], groups[i].name, groups[i].main.kind)
     return LayerMapping(
         groups={groups[i].name: groups[i] for i in range(len(chosen))},
         assignments={groups[i].name: assignments[i] for i in range(len(chosen))},
@@ -174,11 +174,16 @@ def _finish(
     )
 
 
-def _check_granularity(element: Element, assignment: Assignment, layer: str) -> None:
+def _check_granularity(element: Element, assignment: Assignment, layer: str, kind: str) -> None:
     if assignment.granularity not in element.granularities:
         raise MappingError(
             f"layer '{layer}' on '{element.name}': granularity is '{assignment.granularity}'"
             f"{did_you_mean(assignment.granularity, element.granularities)}"
+        )
+    if assignment.batch > 1 and kind == "recurrent":
+        raise MappingError(
+            f"layer '{layer}' on '{element.name}' is recurrent: frame n + 1 needs the state that frame n leaves, so frames can"
+            f" neither be batched ({assignment.batch}) nor overlap; write batch: 1"
         )
     if assignment.batch > 1 and assignment.granularity != "frame":
         raise MappingError(
