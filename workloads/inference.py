@@ -137,8 +137,12 @@ def _dense(draft: Layer, out_channels: int) -> Layer:
 def _recurrent(draft: Layer, units: int) -> Layer:
     shape = draft.in_shape
     cell = str(draft.attributes.get("cell", "lstm"))
+    if "wiring" in draft.attributes or cell in ("cfc", "ltc"):
+        from workloads.recurrence import infer_wired  # the cells that are differential equations, loaded where used
+
+        return infer_wired(draft, units)
     if cell not in _CELLS:
-        raise WorkloadError(f"layer '{draft.name}': no recurrent cell '{cell}'{did_you_mean(cell, _CELLS)}")
+        raise WorkloadError(f"layer '{draft.name}': no recurrent cell '{cell}'{did_you_mean(cell, (*_CELLS, 'cfc', 'ltc'))}")
     if len(shape) not in (1, 2):
         raise WorkloadError(
             f"layer '{draft.name}': recurrent reads features or steps x features, not {len(shape)} dimensions"

@@ -162,6 +162,10 @@ class ConductanceLtc:
     def derivative(self, state: Vector, inputs: Vector, *, dense: bool = True) -> Vector:
         """dv/dt with the input held at ``inputs``."""
         driven, conducted = self.sensory_sums(inputs, dense=dense)
+        return self.slope(state, driven, conducted, dense=dense)
+
+    def slope(self, state: Vector, driven: Vector, conducted: Vector, *, dense: bool = False) -> Vector:
+        """dv/dt with the sums over the held input already done."""
         numerator, denominator = self.synaptic_sums(state, dense=dense)
         current = self.leak * (self.resting - state) + (numerator + driven) - state * (denominator + conducted)
         return current / self.capacitance

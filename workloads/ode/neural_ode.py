@@ -20,36 +20,46 @@ from workloads.seeds import generator
 
 @dataclass(frozen=True, eq=False)
 class ConvDynamics:
-    """f(t, h): normalise, ReLU, convolve, twice, and normalise; "same" padding, so that f has the shape of h.
+    """f(t, h): twice normalise, ReLU and convolve, then normalise and scale by ``gain``; f has the shape of h.
 
-    The two kernels are channels x (channels + 1) x k x k; the last input channel is the time.
+    The two kernels are channels x (channels + 1) x k x k, the last input channel being the time, or channels x channels
+    x k x k where f does not depend on it.
     """
 
     height: int
     width: int
     first: Vector
     second: Vector
+    gain: float = 1.0
 
     def __post_init__(self) -> None:
         shape = np.shape(self.first)
-        fits = len(shape) == 4 and shape[1] == shape[0] + 1 and shape[2] == shape[3] and shape[2] % 2 == 1
+        fits = len(shape) == 4 and shape[1] - shape[0] in (0, 1) and shape[2] == shape[3] and shape[2] % 2 == 1
         if not fits or np.shape(self.second) != shape:
             raise WorkloadError(
                 f"ODE block: kernels of shapes {shape} and {np.shape(self.second)}; both must be "
-                "channels x (channels + 1) x k x k with an odd k"
+                "channels x (channels + 1) x k x k, or channels x channels x k x k without the time, with an odd k"
             )
         if self.height < 1 or self.width < 1:
             raise WorkloadError(f"ODE block: feature maps of {self.height} x {self.width}; both must be at least 1")
 
     @classmethod
     def seeded(
-        cls, channels: int, height: int, width: int, *, seed: int, kernel: int = 3, gain: float = 1.0
+        cls,
+        channels: int,
+        height: int,
+        width: int,
+        *,
+        seed: int,
+        kernel: int = 3,
+        gain: float = 1.0,
+        timed: bool = True,
     ) -> ConvDynamics:
-        """Normal weights of variance ``gain``^2 x 2 / fan-in; the larger the gain, the more steps it takes."""
+        """Normal weights of variance 2 / fan-in; the larger the ``gain``, the more steps it takes."""
         draw = generator(seed, "conv-dynamics")
-        shape = (channels, channels + 1, kernel, kernel)
-        scale = gain * np.sqrt(2.0 / ((channels + 1) * kernel**2))
-        return cls(height, width, scale * draw.standard_normal(shape), scale * draw.standard_normal(shape))
+        shape = (channels, channels + int(timed), kernel, kernel)
+        scale = np.sqrt(2.0 / (shape[1] * kernel**2))
+        return cls(height, width, scale * draw.standard_normal(shape), scale * draw.standard_normal(shape), gain)
 
     @property
     def channels(self) -> int:
@@ -71,14 +81,16 @@ class ConvDynamics:
         maps = state.reshape(self.channels, self.height, self.width)
         maps = self._convolve(np.maximum(_normalise(maps), 0), self.first, time)
         maps = self._convolve(np.maximum(_normalise(maps), 0), self.second, time)
-        return _normalise(maps).ravel()
+        return self.gain * _normalise(maps).ravel()
 
     def _convolve(self, maps: Vector, kernel: Vector, time: float) -> Vector:
-        clock = np.full((1, self.height, self.width), time)
-        edge = kernel.shape[2] // 2
+        edge, clocks = kernel.shape[2] // 2, kernel.shape[1] - kernel.shape[0]
+        clock = np.full((clocks, self.height, self.width), time)
         padded = np.pad(np.concatenate([maps, clock]), ((0, 0), (edge, edge), (edge, edge)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape[2:], axis=(1, 2))
-        return np.asarray(np.tensordot(kernel, windows, axes=([1, 2, 3], [0, 3, 4])), dtype=np.float64)
+        rows, columns = range(kernel.shape[2]), range(kernel.shape[3])
+        shifted = [padded[:, y : y + self.height, x : x + self.width] for y in rows for x in columns]
+        taps = np.stack(shifted, axis=1).reshape(kernel[0].size, -1)
+        return np.asarray((kernel.reshape(len(kernel), -1) @ taps).reshape(maps.shape))
 
     def operations(self) -> Operations:
         """One evaluation: two convolutions, and three normalisations of two reductions and four operations a value."""
@@ -86,7 +98,7 @@ class ConvDynamics:
         values = self.size
         # subtract the mean, square, divide by the deviation (a multiplication with its inverse)
         one = Operations(subtract=values, multiply=2 * values, sum_inputs=2 * values, divide=2)
-        return Operations(mac=convolutions) + 3 * one
+        return Operations(mac=convolutions, multiply=values) + 3 * one
 
 
 @dataclass(frozen=True, eq=False)

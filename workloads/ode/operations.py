@@ -57,6 +57,24 @@ class Operations:
         """The kinds that occur, with their counts."""
         return {kind: count for kind, count in self if count}
 
+    def fused(self, synapses: int) -> Operations:
+        """The same with the arithmetic of ``synapses`` synapse evaluations as three multiply-accumulates each.
+
+        That is how compiled code and hardware compute a synapse: sigma v - sigma mu, and one accumulation each into the
+        numerator and the denominator of the step. The count must be that of a sparse cell, without masks.
+        """
+        return Operations(
+            sigmoid=self.sigmoid,
+            tanh=self.tanh,
+            exp=self.exp,
+            multiply=self.multiply - 3 * synapses,
+            add=self.add,
+            subtract=self.subtract - synapses,
+            sum_inputs=self.sum_inputs - 2 * synapses,
+            divide=self.divide,
+            mac=self.mac + MACS_PER_SYNAPSE * synapses,
+        )
+
     @property
     def transcendental(self) -> int:
         """Sigmoid, tanh and exp together: what a lookup table or a special-function unit serves."""
@@ -143,14 +161,9 @@ def wired_cfc_operations(wiring: Wiring, *, dense: bool = True, mode: str = "def
     layer the state is fully connected, whatever the recurrent synapses of the wiring say.
     """
     _check_mode(mode)
-    total, before = Operations(), None
-    for ids in wiring.layers():
-        block = wiring.sensory[:, ids] if before is None else wiring.internal[before][:, ids]
-        sources, width = block.shape[0], len(ids)
-        full = (sources + width) * width
-        masked = full if dense else int((block != 0).sum()) + width * width
+    total = Operations()
+    for width, masked, full in _cfc_layers(wiring, dense):
         total += _cfc_heads(width, masked, full, mode)
-        before = ids
     return total
 
 
@@ -181,6 +194,11 @@ def cfc_parameters(inputs: int, neurons: int, backbone: int = 128, *, layers: in
     return body + 4 * (backbone + 1) * neurons
 
 
+def wired_cfc_parameters(wiring: Wiring, *, dense: bool = True) -> int:
+    """Weights and biases of the wired closed-form cell in its default mode; sparse leaves out the masked ones."""
+    return sum(2 * masked + 2 * full + 4 * width for width, masked, full in _cfc_layers(wiring, dense))
+
+
 def library_parameters(wiring: Wiring) -> int:
     """Numbers the ``ncps`` LTC cell allocates, its masks included: five dense matrices and eight vectors' worth."""
     pairs = (wiring.inputs + wiring.neurons) * wiring.neurons
@@ -190,6 +208,19 @@ def library_parameters(wiring: Wiring) -> int:
 def library_trainable_parameters(wiring: Wiring) -> int:
     """Numbers the ``ncps`` LTC cell trains: as allocated, without the two masks."""
     return library_parameters(wiring) - (wiring.inputs + wiring.neurons) * wiring.neurons
+
+
+def _cfc_layers(wiring: Wiring, dense: bool) -> Iterator[tuple[int, int, int]]:
+    """Of each layer of a wired CfC: its neurons, the entries of a head that are computed, and all entries of a
+    matrix.
+    """
+    before = None
+    for ids in wiring.layers():
+        block = wiring.sensory[:, ids] if before is None else wiring.internal[before][:, ids]
+        width = len(ids)
+        full = (block.shape[0] + width) * width
+        yield width, full if dense else int((block != 0).sum()) + width * width, full
+        before = ids
 
 
 def _cfc_heads(width: int, masked: int, full: int, mode: str) -> Operations:

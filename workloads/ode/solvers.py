@@ -104,6 +104,29 @@ def integrate_adaptive(
     return SolverTrace(counts[:, 0], counts[:, 1], counts[:, 2], states)
 
 
+def integrate_held(
+    derivative_of: Callable[[int], RightHandSide],
+    start: Vector,
+    windows: Vector,
+    *,
+    rtol: float = 1e-3,
+    atol: float = 1e-6,
+    method: AdaptiveMethod = "RK45",
+) -> SolverTrace:
+    """Integrate tokens of unequal windows, each with a right-hand side of its own: an input that is sampled and held.
+
+    ``derivative_of(k)`` is the equation while token k's input holds; its time counts from 0 in each token.
+    """
+    _check_adaptive(method, rtol, atol)
+    state = np.array(start, dtype=np.float64)
+    counts, states = np.zeros((len(windows), 3), dtype=np.int64), np.empty((len(windows), state.size))
+    for token, window in enumerate(windows.tolist()):
+        _check(window, len(windows))
+        counts[token], state = _solve(derivative_of(token), (0.0, window), state, rtol, atol, method, token)
+        states[token] = state
+    return SolverTrace(counts[:, 0], counts[:, 1], counts[:, 2], states)
+
+
 def integrate_each(
     derivative: RightHandSide,
     starts: Vector,

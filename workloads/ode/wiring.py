@@ -23,6 +23,9 @@ NEURON_TYPES = ("motor", "command", "inter")
 PARAMETERS_PER_SYNAPSE, PARAMETERS_PER_NEURON = 4, 3
 
 
+_SIGNS = {1: "+", -1: "-", 0: "."}
+
+
 class Synapse(NamedTuple):
     """One signed connection; ``source`` is an input if ``kind`` is ``sensory``, a neuron if it is ``internal``."""
 
@@ -123,6 +126,27 @@ class Wiring:
         for kind, matrix in (("sensory", self.sensory), ("internal", self.internal)):
             for source, target in np.argwhere(matrix).tolist():
                 yield Synapse(kind, source, target, int(matrix[source, target]))
+
+    def to_text(self) -> str:
+        """The wiring as one short line: types, sensory rows and internal rows, one character a neuron.
+
+        ``m``, ``c`` and ``i`` are the types; ``+``, ``-`` and ``.`` an excitatory, an inhibitory and no synapse.
+        """
+        rows = ["".join(_SIGNS[int(sign)] for sign in row) for row in (*self.sensory, *self.internal)]
+        return " ".join(["".join(kind[0] for kind in self.types), *rows])
+
+    @classmethod
+    def from_text(cls, text: str, name: str = "wiring") -> Wiring:
+        """The wiring that :meth:`to_text` wrote; raises :class:`WorkloadError` where it is none."""
+        first, *rows = text.split()
+        count, letters = len(first), {kind[0]: kind for kind in NEURON_TYPES}
+        if set(first) - set(letters) or any(len(row) != count or set(row) - set("+-.") for row in rows):
+            raise WorkloadError(
+                f"wiring {name}: '{text[:40]}...' is no wiring; write types (m, c, i) and rows of +, - and . as "
+                "Wiring.to_text() does"
+            )
+        signs = np.array([["-.+".index(sign) - 1 for sign in row] for row in rows], dtype=np.int8).reshape(-1, count)
+        return cls(name, signs[:-count], signs[-count:], tuple(letters[letter] for letter in first))
 
     def type_of_source(self, synapse: Synapse) -> str:
         """The layer a synapse comes from; ``sensory`` for an input."""

@@ -56,6 +56,11 @@ _ENTRIES: dict[str, Entry] = {
     "googlenet": Entry("inception", "googlenet", (), "Inception v1 (Szegedy et al. 2015), Caffe layout"),
     "inception-v4": Entry("inception", "inception_v4", (), "Inception v4, 299 x 299 (Szegedy et al. 2017)"),
     "m-cifarnet": Entry("cifar", "m_cifarnet", (), "the CIFAR-10 network of feature boosting (Gao et al. 2019)"),
+    "ncp-lane": Entry("ode", "ncp_lane", (), "lane-keeping NCP, LTC cell in library form (Lechner et al. 2020)"),
+    "ncp-lane-sparse": Entry("ode", "ncp_lane", ("fused", "sparse"), "the same with the synapses of the wiring alone"),
+    "ncp-lane-rk45": Entry("ode", "ncp_lane", ("rk45", "sparse"), "the same with an adaptive solver"),
+    "ncp-lane-cfc": Entry("ode", "ncp_lane", ("cfc", "sparse"), "the same as a wired closed-form cell (CfC)"),
+    "ode-net": Entry("ode", "ode_net", (), "convolutions with a neural ODE block between (Chen et al. 2018)"),
     "ncp-conv-head": Entry("cifar", "ncp_conv_head", (), "camera head of the lane-keeping NCP (Lechner et al. 2020)"),
     **{
         f"cnv-{bits}": Entry("finn", "cnv", (bits,), f"FINN's binary VGG-like CIFAR-10 network, {bits}")
