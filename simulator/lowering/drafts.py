@@ -117,7 +117,7 @@ class PlanDraft:
         consumer.inputs.append(Input(index, takes(reader, writer, need, tokens), takes(reader, writer, free, tokens)))
 
     def feed_back(self, last: ActorDraft, first: ActorDraft, note: ChannelNote, token_bytes: float) -> None:
-        """State that the last actor of a layer hands to the first one for the next frame: one token, there from the start.
+        """State that the last actor of a layer hands to the first for the next frame: one token, there from the start.
 
         So frame n + 1 cannot start before frame n is done, and a recurrent layer's throughput is one over its latency.
         """

@@ -182,8 +182,8 @@ def _check_granularity(element: Element, assignment: Assignment, layer: str, kin
         )
     if assignment.batch > 1 and kind == "recurrent":
         raise MappingError(
-            f"layer '{layer}' on '{element.name}' is recurrent: frame n + 1 needs the state that frame n leaves, so frames can"
-            f" neither be batched ({assignment.batch}) nor overlap; write batch: 1"
+            f"layer '{layer}' on '{element.name}' is recurrent: frame n + 1 needs the state that frame n leaves,"
+            f" so frames can neither be batched ({assignment.batch}) nor overlap; write batch: 1"
         )
     if assignment.batch > 1 and assignment.granularity != "frame":
         raise MappingError(
