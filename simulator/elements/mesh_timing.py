@@ -109,7 +109,7 @@ class PacketWalk:
         opens = np.concatenate(([True], queue[1:] != queue[:-1])) if rows.size else fresh
         at = walked[rows]
         since = at - np.where(opens, 0.0, np.concatenate(([0.0], at[:-1])) if rows.size else 0.0)
-        generation = np.where(fresh, since, 0.0) + out_time
+        generation: Floats = np.where(fresh, since, 0.0) + out_time
         tail: Floats = end.copy()
         closes = np.concatenate((opens[1:], [True])) if rows.size else opens
         flat = tail.reshape(-1)

@@ -284,15 +284,17 @@ class NetworkBuilder:
         )
 
     def sum_pool(
-        self, kernel: int | tuple[int, int], stride: int | tuple[int, int] | None = None, average: bool = False
+        self,
+        kernel: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] = 0,
+        average: bool = False,
     ) -> NetworkBuilder:
         """Sum the spikes of each window on their way to the next layer; it costs no neurons."""
         shape = self.shape
         if len(shape) != 3:
-            raise WorkloadError(
-                f"sum_pool: the layer before has shape {shape}; pooling needs (channels, rows, columns)"
-            )
-        self._pools.append(Pool((shape[0], shape[1], shape[2]), kernel, stride, average=average))
+            raise WorkloadError(f"sum_pool: the layer before has shape {shape}; it needs (channels, rows, columns)")
+        self._pools.append(Pool((shape[0], shape[1], shape[2]), kernel, stride, padding, average))
         return self
 
     def dense(
