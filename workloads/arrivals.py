@@ -110,13 +110,13 @@ class Bursty(Arrivals):
         return self.rate * self.on / (self.on + self.off)
 
     def release_ps(self, frames: int, seed: int = 0) -> Ints:
-        # Arrivals are drawn on a clock that runs in on phases only; the off phases before each are then put back in.
-        active = np.cumsum(generator(seed, "arrivals/gaps").exponential(size=frames) / float(self.rate))
-        phases = _phases_until(float(active[-1]) if frames else 0.0, float(self.on), seed)
-        pauses = generator(seed, "arrivals/off").exponential(size=phases.size) * float(self.off)
-        before = np.concatenate(([0.0], np.cumsum(pauses)))
-        times = active + before[np.searchsorted(phases, active, side="left")]
-        return _cumulative_ps(np.diff(times, prepend=0.0) * PS_PER_SECOND)
+        # In an on phase the next arrival races the end of the phase, and after an arrival all is as at the start: a gap
+        # is 1 + n races, of which the first n ended the phase, and the n off phases that followed them.
+        rate, switch = float(self.rate), 1 / float(self.on)
+        ended = generator(seed, "arrivals/phases").geometric(rate / (rate + switch), size=frames) - 1
+        active = generator(seed, "arrivals/gaps").standard_gamma(ended + 1) / (rate + switch)
+        paused = generator(seed, "arrivals/off").standard_gamma(ended) * float(self.off)
+        return _cumulative_ps((active + paused) * PS_PER_SECOND)
 
     @property
     def text(self) -> str:
@@ -276,17 +276,6 @@ def _too_long(frames: int) -> str:
         f"{frames} frames at this rate last longer than the {LAST_DAY} days that 64-bit picoseconds hold;"
         " take fewer frames or a higher rate"
     )
-
-
-def _phases_until(end: float, mean: float, seed: int) -> Floats:
-    """Ends of the on phases on the active clock, up to the first one beyond ``end``."""
-    source = generator(seed, "arrivals/on")
-    ends = np.zeros(0)
-    while not ends.size or ends[-1] <= end:
-        # Blocks of one fixed size, so that a longer run draws the same phases and then more.
-        block = np.cumsum(source.exponential(size=256)) * mean
-        ends = np.concatenate((ends, (ends[-1] if ends.size else 0.0) + block))
-    return ends
 
 
 def _hz(rate: Fraction) -> str:

@@ -70,9 +70,9 @@ def parse_workload(text: str) -> tuple[Generator, dict[str, Any]]:
     A value without a name goes to the first option. Values are read as the signature says; a list is written ``[a,b]``.
     """
     name, _, rest = text.partition(":")
-    if "." in name and rest:  # package.module:function[:options]
-        function, _, rest = rest.partition(":")
-        name = f"{name}:{function}"
+    function, _, more = rest.partition(":")
+    if name not in generator_names() and function.isidentifier():  # package.module:function[:options]
+        name, rest = f"{name}:{function}", more
     found = load_generator(name.strip())
     options: dict[str, Any] = {}
     for position, part in enumerate(_split(rest)):
