@@ -89,7 +89,8 @@ def waits_of(plan: Plan, trace: Trace, index: int, ends: tuple[Ends, ...] | None
     released = actor.release.array(0, seen)
     fed, late = _when_fed(plan, trace, index, seen, ends)
     room, full = _when_room(plan, trace, index, seen, ends, at_start=True)
-    room = np.where(void, 0, room)
+    contended = actor.resource is not None and plan.is_contended(actor.resource)
+    room = np.where(void, 0 if contended else start, room)  # its frames became void while it waited for a grant, or for room
     computed, moved = _service_alone(plan, actor, start, void)
 
     bounds = (eligible, released, fed, room, start, computed, moved)
