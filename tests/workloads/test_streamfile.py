@@ -51,7 +51,8 @@ def assert_same_work(one: LayerWork, other: LayerWork) -> None:
     for mine, theirs in ((one.ops, other.ops), (one.extra, other.extra)):
         assert sorted(mine) == sorted(theirs)
         for kind, values in mine.items():
-            assert np.array_equal(*np.broadcast_arrays(values, theirs[kind])), kind
+            first, second = np.broadcast_arrays(values, theirs[kind])
+            assert np.array_equal(first, second), kind
     assert (one.piece_fraction is None) == (other.piece_fraction is None)
     if one.piece_fraction is not None and other.piece_fraction is not None:
         assert np.array_equal(one.piece_fraction, other.piece_fraction)
