@@ -1,9 +1,9 @@
 """How fast are the engines, beside what a SimPy user would write first?
 
-Setup: linear pipelines of 10 and 50 stages with FIFOs of 2 and 64 tokens, a saturated source, fixed or random service
-times, blocking after service (a token is popped when its service starts). The naive model is a generator process a stage
-and a ``simpy.Store`` a FIFO, kept here. Repetitions of the models are interleaved; rates and ratios are medians, and the
-ratio is taken within a repetition, since the speed of a shared machine drifts. Before a rate counts, the departures of
+Setup: linear pipelines of 10 and 50 stages with FIFOs of 2 and 64 tokens, a saturated source, fixed or random
+service times, blocking after service (a token is popped when its service starts). The naive model is a generator process a
+stage and a ``simpy.Store`` a FIFO, kept here. Repetitions of the models are interleaved; rates and ratios are medians, the
+ratio taken within a repetition, since the speed of a shared machine drifts. Before a rate counts, the departures of
 all stages are compared with the naive model's, tick for tick.
 
 The table goes to standard output and, with ``--out``, to a CSV file.
@@ -17,7 +17,7 @@ import itertools
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def naive_store(times: Times, depth: int) -> list[Ints]:
     fifos = [simpy.Store(environment, capacity=depth) for _ in times[1:]]
     ends: list[list[int]] = [[] for _ in times]
 
-    def stage(index: int) -> Iterator[Any]:
+    def stage(index: int) -> Generator[simpy.Event, Any, None]:
         source = fifos[index - 1] if index else None
         sink = fifos[index] if index < len(fifos) else None
         for token, ticks in enumerate(times[index]):
