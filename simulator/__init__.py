@@ -21,6 +21,9 @@ if TYPE_CHECKING:
         WorkloadError,
     )
     from simulator.platform import Platform, load_platform, platform_schema
+    from simulator.result import Result
+    from simulator.simulation import simulate
+    from workloads import load_network
 
 __version__ = "0.1.0"
 
@@ -34,8 +37,11 @@ _HOME = {
     "UserError": "simulator.errors",
     "WorkloadError": "simulator.errors",
     "Platform": "simulator.platform",
+    "Result": "simulator.result",
+    "load_network": "workloads",
     "load_platform": "simulator.platform",
     "platform_schema": "simulator.platform",
+    "simulate": "simulator.simulation",
 }
 
 __all__ = [
@@ -45,12 +51,15 @@ __all__ = [
     "PlanError",
     "Platform",
     "PlatformError",
+    "Result",
     "UnitError",
     "UserError",
     "WorkloadError",
     "__version__",
+    "load_network",
     "load_platform",
     "platform_schema",
+    "simulate",
 ]
 
 
