@@ -81,6 +81,16 @@ def _price(
             reasons[i][element.name] = str(error)
             continue
         costs[i][element.name] = _stage_seconds(element, stages, bandwidth)
+    if element.streaming:
+        _share_pipeline([costs[i] for i in able], element.name)
+
+
+def _share_pipeline(costs: Sequence[dict[str, float]], name: str) -> None:
+    """A pipeline takes the time of its slowest stage for a frame, not the sum: each of its layers bears an equal part."""
+    times = [cost[name] for cost in costs if cost[name] < _NEVER]
+    for cost in costs:
+        if cost[name] < _NEVER:
+            cost[name] = max(times) / len(times)
 
 
 def _stage_seconds(element: Element, stages: Sequence[Stage], bandwidth: float) -> float:
