@@ -1,10 +1,10 @@
 """How fast are the engines, beside what a SimPy user would write first?
 
-Setup: linear pipelines of 10 and 50 stages with FIFOs of 2 and 64 tokens, a saturated source, fixed or random
-service times, blocking after service (a token is popped when its service starts). The naive model is a generator process a
-stage and a ``simpy.Store`` a FIFO, kept here. Repetitions of the models are interleaved; rates and ratios are medians, the
-ratio taken within a repetition, since the speed of a shared machine drifts. Before a rate counts, the departures of
-all stages are compared with the naive model's, tick for tick.
+Setup: linear pipelines of 10 and 50 stages with FIFOs of 2 and 64 tokens, a saturated source, fixed or random service
+times, blocking after service (a token is popped when its service starts). The naive model is a generator process a
+stage and a ``simpy.Store`` a FIFO, kept here. Repetitions of the models are interleaved; rates and ratios are
+medians, the ratio taken within a repetition, since the speed of a shared machine drifts. Before a rate counts, the
+departures of all stages are compared with the naive model's, tick for tick.
 
 The table goes to standard output and, with ``--out``, to a CSV file.
 """
