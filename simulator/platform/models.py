@@ -7,11 +7,10 @@ own pyproject.toml. A class that no package registers is named in the platform f
 from __future__ import annotations
 
 import importlib
+import inspect
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
-
-from pydantic import BaseModel
 
 from simulator.errors import PlatformError, did_you_mean
 
@@ -62,21 +61,28 @@ def _load(target: str) -> Any:
         raise PlatformError(f"'{target}' names no class; write 'package.module:Class'")
     try:
         module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise PlatformError(
+            f"cannot import '{module_name}' of '{target}': {error}; install it, or name its folder in PYTHONPATH"
+        ) from error
     except Exception as error:  # the user's own module may fail in any way
         raise PlatformError(f"cannot import '{module_name}' of '{target}': {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
-        classes = [name for name, value in vars(module).items() if isinstance(value, type) and hasattr(value, "Config")]
+        own = {name: value for name, value in vars(module).items() if getattr(value, "__module__", "") == module_name}
+        classes = [name for name, value in own.items() if isinstance(value, type) and hasattr(value, "Config")]
         raise PlatformError(f"'{module_name}' has no '{attribute}'{did_you_mean(attribute, classes)}")
     return getattr(module, attribute)
 
 
 def _checked(target: str, found: Any) -> type[Element]:
-    config = getattr(found, "Config", None)
-    if not isinstance(found, type):
-        raise PlatformError(f"'{target}' is not a class; name a subclass of simulator.elements.base.Element")
-    if not (isinstance(config, type) and issubclass(config, BaseModel) and hasattr(found, "stages")):
-        raise PlatformError(
-            f"'{target}' is no element model; it needs a pydantic model 'Config' and a method 'stages':"
-            " subclass simulator.elements.base.Element"
-        )
+    from simulator.elements.base import Element, ElementConfig
+
+    base = "simulator.elements.base.Element"
+    if not (isinstance(found, type) and issubclass(found, Element)):
+        raise PlatformError(f"'{target}' is no element model; it must be a subclass of {base}")
+    if inspect.isabstract(found):
+        lacking = ", ".join(sorted(found.__abstractmethods__))
+        raise PlatformError(f"'{target}' is no element model yet; it lacks {lacking}")
+    if not (isinstance(found.Config, type) and issubclass(found.Config, ElementConfig)):
+        raise PlatformError(f"'{target}' is no element model; its Config must be a subclass of {base}Config")
     return found

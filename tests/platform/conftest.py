@@ -9,30 +9,27 @@ from textwrap import dedent
 import pytest
 
 MODELS = """
-from pydantic import BaseModel, ConfigDict, Field
-from simulator.units import Cycles, EnergyPerToken, Frequency, Share
+from pydantic import Field
+from simulator.elements.base import Element, ElementConfig
+from simulator.units import Cycles, Share
 
 
-class LutConfig(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    model: str
-    clock: Frequency
+class LutConfig(ElementConfig):
     interval: Cycles = Field(description="cycles between two accepted tokens")
     lanes: int = Field(1, ge=1)
     efficiency: Share = 1.0
     is_pipelined: bool = True
-    memory: str | None = None
-    token: EnergyPerToken | None = None
 
 
-class Lut:
+class Lut(Element):
     Config = LutConfig
-
-    def __init__(self, name, config):
-        self.name, self.config = name, config
 
     def stages(self, work, assignment):
         return []
+
+
+class Half(Element):
+    Config = LutConfig
 
 
 class NoModel:
