@@ -160,6 +160,8 @@ def _recurrent(draft: Layer, units: int) -> Layer:
 def _with_weights(layer: Layer, out_shape: Shape, weights: int, biases: int, macs: int) -> Layer:
     ops = {"add": math.prod(out_shape)} if layer.bias else {}
     params = weights + (biases if layer.bias else 0)
+    # A precision-gated layer refines this share of its outputs in a second pass (Zhang et al., FPGA 2021, section 3).
+    macs += round(macs * layer.attributes.get("update_share", 0))
     return replace(layer, out_shape=out_shape, weights=weights, params=params, macs=macs, ops=FrozenMap(ops))
 
 
