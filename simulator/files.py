@@ -12,7 +12,8 @@ from simulator.errors import UserError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a path beside ``path`` to write to and moves it over ``path`` when the block ends well; after an error nothing is left behind.
+    """Gives a path beside ``path`` to write to and moves it over ``path`` when the block ends well; after an error
+    nothing is left behind.
 
     Raises ``UserError`` where the folder cannot be written to.
     """

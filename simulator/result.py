@@ -13,14 +13,6 @@ from simulator.analysis.bottleneck import Bottleneck, bottleneck
 from simulator.analysis.energy import total_pj
 from simulator.analysis.latency import deadline_misses, latency_summary
 from simulator.analysis.run import Run
-from simulator.analysis.tables import (
-    elements_table,
-    energy_table,
-    firings_table,
-    frames_table,
-    layers_table,
-    stages_table,
-)
 from simulator.analysis.storage_tables import (
     fifos_table,
     histograms_table,
@@ -28,6 +20,14 @@ from simulator.analysis.storage_tables import (
     memories_table,
     memory_histograms_table,
     timeline_table,
+)
+from simulator.analysis.tables import (
+    elements_table,
+    energy_table,
+    firings_table,
+    frames_table,
+    layers_table,
+    stages_table,
 )
 from simulator.lowered import Lowered
 from simulator.report.views import Views
@@ -43,8 +43,9 @@ NOT_MODELLED = "not modelled"
 class Result(Views):
     """A finished run. Tables are made when they are first asked for, with units in their column names.
 
-    ``lowered`` is the plan and what it stands for, ``trace`` what the engine returned, ``wall_s`` the seconds the run took on this computer.
-    ``origin`` goes into the manifest of a saved result: seed, command line, whatever else led here.
+    ``lowered`` is the plan and what it stands for, ``trace`` what the engine returned, ``wall_s`` the seconds the run
+    took on this computer. ``origin`` goes into the manifest of a saved result: seed, command line, whatever else led
+    here.
     """
 
     lowered: Lowered
@@ -59,7 +60,7 @@ class Result(Views):
 
     @cached_property
     def elements(self) -> pd.DataFrame:
-        """A row a processing element or DMA of the platform: what its slots did, as shares of the run that add up to 1."""
+        """A row a processing element or DMA of the platform: what its slots did, as shares of the run."""
         return elements_table(self.run)
 
     @cached_property
@@ -160,14 +161,16 @@ class Result(Views):
     def summary(self) -> dict[str, Any]:
         """The figures of the run in plain values. ``None`` is unknown or not modelled, never 0.
 
-        ``throughput_fps`` is that of the steady part, ``_low`` and ``_high`` its 95 % confidence interval; ``steady`` False means that a longer run may
-        say something else, and ``steady_note`` why. ``energy_mj`` is that of the whole run, of all that is modelled. Latency runs from a frame's
-        arrival; in a saturated stream, from its entry.
+        ``throughput_fps`` is that of the steady part, ``_low`` and ``_high`` its 95 % confidence interval; ``steady``
+        False means that a longer run may say something else, and ``steady_note`` why. ``energy_mj`` is that of the
+        whole run, of all that is modelled. Latency runs from a frame's arrival; in a saturated stream, from its entry.
         """
         return {key: dict(value) if isinstance(value, dict) else value for key, value in self._summary.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """What ``headrace run --json`` prints: the summary, and the tables of elements, layers, FIFOs, memories and energy as records."""
+        """What ``headrace run --json`` prints: the summary, and the tables of elements, layers, FIFOs, memories and
+        energy as records.
+        """
         return {
             **plain(self._summary),
             "elements": _records(self.elements, "element"),
@@ -178,7 +181,9 @@ class Result(Views):
         }
 
     def save(self, folder: str | Path, *, firings: bool = False) -> Path:
-        """Writes tables, plan, trace and a manifest into ``folder`` (made if need be); ``firings`` adds the large table."""
+        """Writes tables, plan, trace and a manifest into ``folder`` (made if need be); ``firings`` adds the large
+        table.
+        """
         from simulator.report.saving import save_result
 
         return save_result(self, Path(folder), firings=firings)
@@ -191,7 +196,10 @@ class Result(Views):
 
 
 def load_result(folder: str | Path) -> Any:
-    """Reads a saved result: its tables, summary, pictures, plan and trace. Raises ``UserError`` where the folder holds none."""
+    """Reads a saved result: its tables, summary, pictures, plan and trace.
+
+    Raises ``UserError`` where the folder holds none.
+    """
     from simulator.report.saving import load_saved
 
     return load_saved(Path(folder))
@@ -219,8 +227,9 @@ def _records(table: pd.DataFrame, name: str) -> list[dict[str, Any]]:
     for row in table.rename(columns={name: "name"}).astype(object).to_dict("records"):
         record = {str(key): None if _is_missing(value) else plain(value) for key, value in row.items()}
         for key in _COUNTS:
-            if isinstance(record.get(key), float) and record[key].is_integer():
-                record[key] = int(record[key])
+            count = record.get(key)
+            if isinstance(count, float) and count.is_integer():
+                record[key] = int(count)
         records.append(record)
     return records
 

@@ -1,7 +1,8 @@
 """What limits a run, why, and what would buy most.
 
-In the steady part every resource, every actor's own lanes and every server has a share of time in which it is at work. The one that is
-busy all the time limits the throughput; where none is, the run waits for arrivals, for room in a FIFO, or for results.
+In the steady part every resource, every actor's own lanes and every server has a share of time in which it is at work.
+The one that is busy all the time limits the throughput; where none is, the run waits for arrivals, for room in a FIFO,
+or for results.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from simulator.lowered import Role
 from simulator.series import Ints
 
 SATURATED = 0.9
-"""A part that is busy this share of the steady time sets the pace: the window's edges and drained frames take the rest."""
+"""A part that is busy this share of the steady time sets the pace: the window's edges and drained frames take the rest.
+"""
 
 _KEPT_UP = 0.98
 _WORTH_NAMING = 0.01
@@ -29,8 +31,9 @@ _WORTH_NAMING = 0.01
 class Bottleneck:
     """The part that limits the throughput of a run.
 
-    ``kind`` is 'element', 'dma', 'memory', 'fifo', 'arrivals' or 'dependency'; ``name`` the part. ``layer`` and ``stage`` say where on an element.
-    ``busy_fraction`` is its share of the steady time at work; ``gain_at_most`` how many times the throughput can rise before another part limits.
+    ``kind`` is 'element', 'dma', 'memory', 'fifo', 'arrivals' or 'dependency'; ``name`` the part. ``layer`` and
+    ``stage`` say where on an element. ``busy_fraction`` is its share of the steady time at work; ``gain_at_most`` how
+    many times the throughput can rise before another part limits.
     """
 
     kind: str
@@ -45,7 +48,9 @@ class Bottleneck:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A part that can be at work all the time; ``actor`` is the one that keeps it busiest, ``whole`` False means a single lane of it."""
+    """A part that can be at work all the time; ``actor`` is the one that keeps it busiest, ``whole`` False means a
+    single lane of it.
+    """
 
     kind: str
     name: str
@@ -129,10 +134,13 @@ def _arrivals(run: Run, found: list[_Candidate]) -> Bottleneck | None:
     busiest = found[0] if found else None
     reason = f"frames arrive at {offered:.4g} a second and all come through"
     if busiest is None or busiest.share <= 0:
-        return Bottleneck("arrivals", "arrivals", None, None, None, None, reason, "nothing on the platform would change it")
+        return Bottleneck(
+            "arrivals", "arrivals", None, None, None, None, reason, "nothing on the platform would change it"
+        )
     room = 1 / busiest.share
     advice = (
-        f"nothing on the platform would raise the throughput; '{busiest.name}' is busiest with {_percent(busiest.share)},"
+        f"nothing on the platform would raise the throughput; '{busiest.name}' is busiest"
+        f" ({_percent(busiest.share)}),"
         f" so frames could come up to {room:.3g} times as often"
     )
     return Bottleneck("arrivals", "arrivals", None, None, busiest.share, room, reason, advice)
@@ -155,7 +163,9 @@ def _saturated(run: Run, found: list[_Candidate]) -> Bottleneck:
     memory = _behind(run, first, found)
     if memory is not None:
         gain, then = _next(found, first, memory)
-        reason = f"'{first.name}' is in service {_percent(first.share)} of the time, most of it waiting for '{memory.name}'"
+        reason = (
+            f"'{first.name}' is in service {_percent(first.share)} of the time, most of it waiting for '{memory.name}'"
+        )
         advice = f"more bandwidth of '{memory.name}', or fewer bytes (precision, tiling, on-chip weights){then}"
         return Bottleneck(memory.kind, memory.name, layer, stage, memory.share, gain, reason, advice)
     gain, then = _next(found, first)
@@ -203,7 +213,9 @@ def _next(found: list[_Candidate], *limiting: _Candidate) -> tuple[float | None,
     """How far the throughput can rise before another part limits it, and the words for that."""
     names = {one.name for one in limiting}
     groups = {one.group for one in limiting if one.group is not None}
-    others = [c for c in found if (c.group is None or c.group not in groups) and (c.group is not None or c.name not in names)]
+    others = [
+        c for c in found if (c.group is None or c.group not in groups) and (c.group is not None or c.name not in names)
+    ]
     if not others:
         return None, ""
     gain = limiting[0].share / others[0].share
@@ -214,7 +226,9 @@ def _next(found: list[_Candidate], *limiting: _Candidate) -> tuple[float | None,
 
 
 def _tightest(run: Run) -> int | None:
-    """The bounded channel whose writer waits for room while its reader is not itself blocked: where the back-pressure begins."""
+    """The bounded channel whose writer waits for room while its reader is not itself blocked: where the back-pressure
+    begins.
+    """
     plan, parts = run.lowered.plan, run.breakdown
     scores: list[tuple[float, int]] = []
     for index, ends in enumerate(channel_ends(plan)):

@@ -30,7 +30,9 @@ Spans = tuple[str, Ints, Ints, Ints | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """A resource of the plan (``resource`` its index), or an actor that needs none: so many ``slots`` and the actors that take them."""
+    """A resource of the plan (``resource`` its index), or an actor that needs none: so many ``slots`` and the actors
+    that take them.
+    """
 
     resource: int | None
     name: str
@@ -42,9 +44,10 @@ class Group:
 class Breakdown:
     """Cumulative ticks before each of ``edges``, which begin with 0 and end with the elapsed time.
 
-    ``actors[a, c, e]``: lane-ticks of actor a on ``CAUSES[c]``; over all causes they are lanes times the edge. ``groups[g, s, e]``:
-    slot-ticks of group g in ``STATES[s]``; over all states they are slots times the edge. ``starved_by[c]`` and ``blocked_by[c]`` are the
-    ticks that the reader of channel c waited for tokens, and its writer for room, where that channel was the last to come.
+    ``actors[a, c, e]``: lane-ticks of actor a on ``CAUSES[c]``; over all causes they are lanes times the edge.
+    ``groups[g, s, e]``: slot-ticks of group g in ``STATES[s]``; over all states they are slots times the edge.
+    ``starved_by[c]`` and ``blocked_by[c]`` are the ticks that the reader of channel c waited for tokens, and its writer
+    for room, where that channel was the last to come.
     """
 
     edges: Ints
@@ -150,7 +153,9 @@ def _free_spans(group: Group, waits: list[Waits], slots: list[int]) -> Iterator[
     levels = {"busy": _count(first, last, taken, elapsed)}
     for cause in _FREE_ORDER:
         spans = [s for wait in waits for name, *s in _actor_spans(wait) if name == cause]
-        levels[cause] = _count(np.concatenate([s[0] for s in spans]), np.concatenate([s[1] for s in spans]), None, elapsed)
+        levels[cause] = _count(
+            np.concatenate([s[0] for s in spans]), np.concatenate([s[1] for s in spans]), None, elapsed
+        )
     times = np.unique(np.concatenate([level.times for level in levels.values()]))
     until = np.append(times[1:], max(elapsed, int(times[-1])))
     free = group.slots - levels["busy"].at(times)

@@ -1,7 +1,7 @@
 """Energy by part and cause; what the platform file does not say is not modelled, which is not zero.
 
-Dynamic energy is that of the firings that departed and are not void; idle power is drawn over the whole run by every part of the
-platform, used or not; active power while at least one slot of an element is in service.
+Dynamic energy is that of the firings that departed and are not void; idle power is drawn over the whole run by every
+part of the platform, used or not; active power while at least one slot of an element is in service.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class EnergyItem:
 
 
 def energy_items(lowered: Lowered, trace: Trace) -> list[EnergyItem]:
-    """The energy of a run by part and cause: processing elements, memories, DMA engines and FIFOs, in the platform's order."""
+    """The energy of a run by part and cause: processing elements, memories, DMA engines and FIFOs, in the platform's
+    order.
+    """
     seconds = float(lowered.plan.tick * trace.now)
     dynamic = dynamic_energy(lowered, trace)
     items: list[EnergyItem] = []
@@ -97,7 +99,9 @@ def access_energy(lowered: Lowered, memory: str, way: str) -> float | None:
 def _of_element(
     lowered: Lowered, trace: Trace, name: str, config: Any, dynamic: Mapping[str, float], seconds: float
 ) -> Iterator[tuple[str, float | None]]:
-    """Causes of an element or DMA: what its notes price, and the powers of its config; fields left empty are not modelled."""
+    """Causes of an element or DMA: what its notes price, and the powers of its config; fields left empty are not
+    modelled.
+    """
     fields = {} if config is None else {key: getattr(config, key) for key in type(config).model_fields}
     if config is None and not dynamic:
         yield "all", None
@@ -119,8 +123,8 @@ def _of_element(
 
 def _of_memories(lowered: Lowered, trace: Trace, seconds: float) -> list[EnergyItem]:
     moved: dict[tuple[str, str], float] = {}
-    for (_, memory, way), amount in memory_bytes(lowered, trace).items():
-        moved[memory, way] = moved.get((memory, way), 0.0) + amount
+    for (_, where, way), amount in memory_bytes(lowered, trace).items():
+        moved[where, way] = moved.get((where, way), 0.0) + amount
     items = []
     for name, memory in lowered.platform.memories.items():
         for way in ("read", "write"):
@@ -128,7 +132,9 @@ def _of_memories(lowered: Lowered, trace: Trace, seconds: float) -> list[EnergyI
             value = None if per_byte is None else per_byte * moved.get((name, way), 0.0)
             items.append(EnergyItem(name, "memory", way, value))
         power = memory.idle_power
-        items.append(EnergyItem(name, "memory", "idle", None if power is None else power * seconds * _PJ_PER_WATT_SECOND))
+        items.append(
+            EnergyItem(name, "memory", "idle", None if power is None else power * seconds * _PJ_PER_WATT_SECOND)
+        )
     return items
 
 

@@ -17,7 +17,9 @@ NEVER = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameTimes:
-    """Ticks at which each frame's first firing began and its results could be read (-1: not yet), and which frames are void."""
+    """Ticks at which each frame's first firing began and its results could be read (-1: not yet), and which frames are
+    void.
+    """
 
     entry: Ints
     departure: Ints
@@ -34,7 +36,10 @@ def sources(plan: Plan) -> tuple[int, ...]:
     found = []
     for index, actor in enumerate(plan.actors):
         own = {output.channel for output in actor.outputs}
-        if all(entry.channel in own or plan.writer_of(entry.channel) is None for entry in actor.inputs) and actor.firings:
+        if (
+            all(entry.channel in own or plan.writer_of(entry.channel) is None for entry in actor.inputs)
+            and actor.firings
+        ):
             found.append(index)
     return tuple(found) or tuple(i for i, a in enumerate(plan.actors) if a.firings)
 
@@ -48,8 +53,8 @@ def sinks(plan: Plan) -> tuple[int, ...]:
 def frame_times(plan: Plan, trace: Trace) -> FrameTimes:
     """Entry and departure of every frame of the plan.
 
-    A frame departs when the last firing that serves it has departed at every sink that serves it, and the sink's own latency
-    (the depth of its pipeline) is over.
+    A frame departs when the last firing that serves it has departed at every sink that serves it, and the sink's own
+    latency (the depth of its pipeline) is over.
     """
     frames = plan.frames
     void = np.zeros(frames, dtype=np.bool_)

@@ -19,8 +19,8 @@ QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 def arrivals_ps(lowered: Lowered, frames: FrameTimes) -> Floats:
     """When each frame arrived, in picoseconds (NaN for frames that had not).
 
-    In a saturated stream all frames wait from the start, so the time before a frame enters says nothing about the platform:
-    there it arrives when its first firing begins.
+    In a saturated stream all frames wait from the start, so the time before a frame enters says nothing about the
+    platform: there it arrives when its first firing begins.
     """
     if lowered.stream.is_saturated:
         entered = to_ps(lowered.plan.tick, frames.entry)

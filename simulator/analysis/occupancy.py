@@ -20,9 +20,10 @@ _MOST_BINS = 32
 class ChannelUse:
     """How a channel was used. Levels are tokens, times are ticks.
 
-    ``level`` is the room taken and ``waiting`` the readable tokens, both over time. ``written`` real tokens could be read by the end,
-    and together they stayed ``waiting.integral()`` ticks: Little's law holds as an identity. ``full`` is how long the writer's largest put did
-    not fit (0 for an unbounded channel), ``empty`` how long nothing was there to read.
+    ``level`` is the room taken and ``waiting`` the readable tokens, both over time. ``written`` real tokens could be
+    read by the end, and together they stayed ``waiting.integral()`` ticks: Little's law holds as an identity. ``full``
+    is how long the writer's largest put did not fit (0 for an unbounded channel), ``empty`` how long nothing was there
+    to read.
     """
 
     level: Steps
@@ -49,8 +50,9 @@ def channel_use(plan: Plan, trace: Trace, channel: int, ends: Ends | None = None
 class ChannelSummary:
     """What is kept of a channel's use: levels in tokens, times in ticks.
 
-    ``highest`` and ``mean`` of the room taken, ``waiting_mean`` of the readable tokens, ``sojourn`` their integral; ``histogram`` is the share
-    of time in each bin of levels between ``levels``. ``low``, ``high`` and ``average`` follow the level over the given bins of time.
+    ``highest`` and ``mean`` of the room taken, ``waiting_mean`` of the readable tokens, ``sojourn`` their integral;
+    ``histogram`` is the share of time in each bin of levels between ``levels``. ``low``, ``high`` and ``average``
+    follow the level over the given bins of time.
     """
 
     highest: int
@@ -92,7 +94,8 @@ def summarise_channel(plan: Plan, trace: Trace, channel: int, ends: Ends, edges:
 
 
 def sojourn_total(plan: Plan, trace: Trace, channel: int) -> int:
-    """Ticks that all tokens together lay readable in a channel, summed token by token group: the other side of Little's law.
+    """Ticks that all tokens together lay readable in a channel, summed token by token group: the other side of Little's
+    law.
 
     What is still there at the end counts up to the end.
     """
@@ -114,7 +117,9 @@ def histogram_edges(highest: int) -> Ints:
 
 
 def memory_level(lowered: Lowered, trace: Trace, memory: str) -> tuple[int, Steps, float]:
-    """Bytes of weights that a memory holds all the time, and the bytes of its channels over time in units of the returned size."""
+    """Bytes of weights that a memory holds all the time, and the bytes of its channels over time in units of the
+    returned size.
+    """
     plan, ends = lowered.plan, channel_ends(lowered.plan)
     inside = [c for c, channel in enumerate(plan.channels) if channel.memory == memory and channel.token_bytes > 0]
     unit = _common_unit([plan.channels[c].token_bytes for c in inside])

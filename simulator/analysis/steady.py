@@ -1,9 +1,10 @@
 """Where a run is steady, and the throughput there with its confidence interval.
 
-The warm-up is cut by whole frames at the sink *and* where the fill of all channels has become stationary: behind the slowest stage
-the sink runs evenly from its first departure on, while the FIFOs in front of it are still filling. The fill is judged by the marginal
-standard error rule: K. P. White, "An effective truncation heuristic for bias reduction in simulation output", Simulation 69(6), 1997.
-The end is cut where the sources have run dry, since from there on the platform only drains.
+The warm-up is cut by whole frames at the sink *and* where the fill of all channels has become stationary: behind the
+slowest stage the sink runs evenly from its first departure on, while the FIFOs in front of it are still filling. The
+fill is judged by the marginal standard error rule: K. P. White, "An effective truncation heuristic for bias reduction
+in simulation output", Simulation 69(6), 1997. The end is cut where the sources have run dry, since from there on the
+platform only drains.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.analysis.frames import FrameTimes, sources
-from simulator.analysis.tokens import channel_ends, departed, occupied
+from simulator.analysis.tokens import channel_ends, occupied
 from simulator.plan import Plan
 from simulator.series import Ints
 from simulator.trace import Trace
@@ -27,15 +28,18 @@ CONFIDENCE = 0.95
 _FEWEST = 4  # departures in a window that is judged; fewer say nothing about steadiness
 _BATCHES = 20  # of departures, for the interval; Schmeiser (1982) finds little to gain beyond 30
 _LONGEST_PERIOD = 2000  # frames
+_ROUNDING = 1e-7  # of an interval
 
 
 @dataclass(frozen=True, slots=True)
 class Steady:
     """The steady part of a run, from one frame's departure to another's, and the throughput there.
 
-    ``first`` and ``last`` are ticks, ``frames`` the frames that departed after ``first`` up to ``last``. ``throughput`` is exact, in frames
-    a tick; ``low`` and ``high`` bound it with 95 % confidence (None: too few frames to say; equal: it repeats exactly, every ``period`` frames).
-    ``settled`` False: the figure holds for this run, but may not be that of a long one; ``reason`` says why.
+    ``first`` and ``last`` are ticks, ``frames`` the frames that departed after ``first`` up to ``last``. ``throughput``
+    is exact, in frames a tick; ``low`` and ``high`` bound it with 95 % confidence (None: too few frames to say; equal:
+    it repeats exactly). ``period`` is the number of frames after which the departures repeat, if they do (but for
+    rounding to ticks). ``settled`` False: the figure holds for this run, but may not be that of a long one; ``reason``
+    says why.
     """
 
     first: int
@@ -79,7 +83,9 @@ def _too_short(trace: Trace, departures: Ints) -> Steady:
     if not count:
         reason = "no frame was delivered"
     else:
-        reason = f"only {count} frame{'s' if count > 1 else ''} departed, at one instant: this is frames over elapsed time"
+        reason = (
+            f"only {count} frame{'s' if count > 1 else ''} departed, at one instant: this is frames over elapsed time"
+        )
     rate = Fraction(count, last) if last else Fraction(0)
     return Steady(0, last, count, rate, None, None, None, False, reason)
 
@@ -100,7 +106,9 @@ def _warm_up(plan: Plan, trace: Trace, departures: Ints) -> tuple[int, str]:
 
 
 def mean_fill(plan: Plan, trace: Trace, departures: Ints) -> Floats:
-    """The mean fill of all channels between consecutive departures, each channel as a share of the highest level it reached."""
+    """The mean fill of all channels between consecutive departures, each channel as a share of the highest level it
+    reached.
+    """
     times = np.unique(departures)
     fill = np.zeros(times.size - 1)
     count = 0
@@ -116,10 +124,11 @@ def mean_fill(plan: Plan, trace: Trace, departures: Ints) -> Floats:
 
 
 def stationary_from(values: Floats) -> tuple[int, bool]:
-    """The first index from which the values are stationary by the marginal standard error rule, and whether there is one.
+    """The first index from which the values are stationary by the marginal standard error rule, and whether there is
+    one.
 
-    The rule picks the cut that makes the standard error of the mean of the rest smallest; when that is the middle of the run or
-    later, the values are still on the move.
+    The rule picks the cut that makes the standard error of the mean of the rest smallest; when that is the middle of
+    the run or later, the values are still on the move.
     """
     count = values.size
     if count < 2:
@@ -141,35 +150,45 @@ def _measure(departures: Ints, reason: str) -> Steady:
     if inside.size < 2:
         inside = departures
     intervals = np.diff(inside)
-    period = exact_period(intervals)
-    if period:
+    period = repetition(intervals, 0)
+    exact = period is not None
+    if period is None:  # cycles of a clock rounded to ticks come back as they were but for a few ticks
+        period = repetition(intervals, int(intervals.mean() * _ROUNDING))
+    if period is not None:
         whole = intervals.size // period * period
         inside, intervals = inside[inside.size - 1 - whole :], intervals[intervals.size - whole :]
     count, ticks = int(intervals.size), int(inside[-1] - inside[0])
     rate = Fraction(count, ticks) if ticks else Fraction(0)
-    low, high = (float(rate), float(rate)) if period else confidence_interval(intervals)
+    low, high = (float(rate), float(rate)) if exact else confidence_interval(intervals, period)
     return Steady(int(inside[0]), int(inside[-1]), count, rate, low, high, period, not reason, reason)
 
 
-def exact_period(intervals: Ints) -> int | None:
-    """The least number of frames after which the intervals repeat exactly, at least three times; None if they do not."""
+def repetition(intervals: Ints, tolerance: int) -> int | None:
+    """After how many frames the intervals repeat, at least three times, to within ``tolerance`` ticks; None: never."""
     count = intervals.size
     for period in range(1, min(count // 3, _LONGEST_PERIOD) + 1):
-        if intervals[-1] == intervals[-1 - period] and np.array_equal(intervals[period:], intervals[:-period]):
+        if abs(int(intervals[-1] - intervals[-1 - period])) > tolerance:
+            continue
+        if bool((np.abs(intervals[period:] - intervals[:-period]) <= tolerance).all()):
             return period
     return None
 
 
-def confidence_interval(intervals: Ints) -> tuple[float | None, float | None]:
-    """Bounds on frames a tick by batch means with Student's t at 95 %; (None, None) below ten intervals.
+def confidence_interval(intervals: Ints, period: int | None = None) -> tuple[float | None, float | None]:
+    """Bounds on frames a tick by batch means with Student's t at 95 %; (None, None) below ten intervals that do not
+    repeat.
 
-    Batches are runs of equally many frames, so that departures that depend on their neighbours fall into one batch.
+    Batches are runs of equally many frames (whole periods where the intervals repeat), so that departures that depend
+    on their neighbours fall into one batch.
     """
-    if intervals.size < 10:
+    if period is not None:
+        batches = intervals.size // period
+    elif intervals.size >= 10:
+        batches = min(_BATCHES, max(5, intervals.size // 10))
+    else:
         return None, None
     from scipy import stats  # slow to import
 
-    batches = min(_BATCHES, max(5, intervals.size // 10))
     size = intervals.size // batches
     used = intervals[intervals.size - size * batches :].reshape(batches, size)
     means = used.sum(axis=1) / size

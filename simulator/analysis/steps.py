@@ -16,9 +16,11 @@ _SAFE = float(1 << 62)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steps:
-    """A quantity that changes at instants: ``values[i]`` holds from tick ``times[i]`` up to the next time, the last up to ``elapsed``.
+    """A quantity that changes at instants: ``values[i]`` holds from tick ``times[i]`` up to the next time, the last up
+    to ``elapsed``.
 
-    ``times`` rises strictly and begins with 0. Several changes at one instant count as one: a level held for no time is not seen.
+    ``times`` rises strictly and begins with 0. Several changes at one instant count as one: a level held for no time is
+    not seen.
     """
 
     times: Ints
@@ -27,7 +29,9 @@ class Steps:
 
     @classmethod
     def from_changes(cls, initial: int, times: Ints, changes: Ints, elapsed: int) -> Steps:
-        """The level that starts at ``initial`` and moves by ``changes[i]`` at ``times[i]``, in any order; later ones than ``elapsed`` are left out."""
+        """The level that starts at ``initial`` and moves by ``changes[i]`` at ``times[i]``, in any order; later ones
+        than ``elapsed`` are left out.
+        """
         seen = (changes != 0) & (times <= elapsed)
         times, changes = times[seen], changes[seen]
         order = np.argsort(times, kind="stable")
@@ -81,7 +85,9 @@ class Steps:
         return np.minimum.reduceat(values[order], starts), np.maximum.reduceat(values[order], starts)
 
     def histogram(self, edges: npt.ArrayLike) -> Floats:
-        """The share of time spent at levels ``edges[i] <= level < edges[i + 1]`` (the last bin takes its upper edge too)."""
+        """The share of time spent at levels ``edges[i] <= level < edges[i + 1]`` (the last bin takes its upper edge
+        too).
+        """
         counts, _ = np.histogram(self.values, bins=np.asarray(edges), weights=self.widths.astype(np.float64))
         total = float(self.elapsed)
         return counts / total if total else counts
@@ -96,7 +102,8 @@ def exact_dot(values: Ints, weights: Ints) -> int:
 
 
 def covered(first: Ints, last: Ints, times: Ints, weights: Ints | None = None) -> Ints:
-    """Ticks that the intervals ``first[i] .. last[i]`` (each ``weights[i]`` times) have together before each of ``times``.
+    """Ticks that the intervals ``first[i] .. last[i]`` (each ``weights[i]`` times) have together before each of
+    ``times``.
 
     Overlapping intervals count once each. Sums wrap around in 64 bits on purpose: their difference is exact.
     """

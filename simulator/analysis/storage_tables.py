@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def fifos_table(run: Run) -> pd.DataFrame:
     """A row a channel: its capacity, how full it was, how long tokens stayed, and whom it made wait.
 
-    Levels count the room that is taken, also by tokens still being worked on; ``mean_stay_us`` is how long a token lay readable.
-    ``blocks_writer_us`` and ``starves_reader_us`` are the waits for which this channel was the last to give way.
+    Levels count the room that is taken, also by tokens still being worked on; ``mean_stay_us`` is how long a token lay
+    readable. ``blocks_writer_us`` and ``starves_reader_us`` are the waits for which this channel was the last to give
+    way.
     """
     import pandas as pd
 
@@ -71,8 +72,8 @@ def histograms_table(run: Run) -> pd.DataFrame:
 def memories_table(run: Run) -> pd.DataFrame:
     """A row a memory of the platform: what lay in it, and how busy its port was.
 
-    ``weights_bytes`` stay all the time, the rest is the room that channels take. ``busy_fraction`` is the work through its port as a share of
-    what the port could do.
+    ``weights_bytes`` stay all the time, the rest is the room that channels take. ``busy_fraction`` is the work through
+    its port as a share of what the port could do.
     """
     import pandas as pd
 
@@ -173,7 +174,9 @@ def _port_share(run: Run, memory: str) -> float | None:
     for server, name in enumerate(run.lowered.servers):
         if name == memory or name.startswith(f"{memory}."):
             capacity = server_capacity(plan, server, 0, run.trace.now)
-            shares.append(server_work(plan, server=server, trace=run.trace, first=-1, last=run.trace.now) / max(capacity, 1))
+            shares.append(
+                server_work(plan, server=server, trace=run.trace, first=-1, last=run.trace.now) / max(capacity, 1)
+            )
     return max(shares, default=None)
 
 

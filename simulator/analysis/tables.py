@@ -1,4 +1,6 @@
-"""The tables of a run: tidy, one row a thing, units in the column names; what is not modelled or not known is empty, never 0."""
+"""The tables of a run: tidy, one row a thing, units in the column names; what is not modelled or not known is empty,
+never 0.
+"""
 
 from __future__ import annotations
 
@@ -56,19 +58,21 @@ def stages_table(run: Run) -> pd.DataFrame:
 def layers_table(run: Run, stages: pd.DataFrame) -> pd.DataFrame:
     """A row a layer on an element: its work, time, traffic and energy a frame.
 
-    ``cycles`` of a layer whose stages have hardware of their own are those of the slowest one; stages that share slots add up.
-    ``time_us`` is the service of all its stages; ``share_of_time`` is of all layers together.
+    ``cycles`` of a layer whose stages have hardware of their own are those of the slowest one; stages that share slots
+    add up. ``time_us`` is the service of all its stages; ``share_of_time`` is of all layers together.
     """
     import pandas as pd
 
     resource = {actor.name: actor.resource for actor in run.lowered.plan.actors}
     own = stages[stages["role"] == Role.STAGE.value]
     fixed = set(stages_columns())
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (layer, element), part in own.groupby(["layer", "element"], sort=False):
         frames = part["frames"].where(part["frames"] > 0)
-        cycles = part.groupby([resource[name] if resource[name] is not None else name for name in part["stage"]])["cycles"]
-        main = part.loc[part["macs"].fillna(0).idxmax()]
+        cycles = part.groupby([resource[name] if resource[name] is not None else name for name in part["stage"]])[
+            "cycles"
+        ]
+        main = part.iloc[int(part["macs"].fillna(0).to_numpy().argmax())]
         row: dict[str, Any] = {
             "layer": layer,
             "element": element,
@@ -91,12 +95,24 @@ def layers_table(run: Run, stages: pd.DataFrame) -> pd.DataFrame:
 
 def stages_columns() -> list[str]:
     """Names of the columns of the stages table that every run has; a model's own figures follow them."""
-    own = ["stage", "role", "layer", "element", "part", "firings", "void_firings", "frames", "macs", "cycles", "read_bytes"]
+    own = [
+        "stage",
+        "role",
+        "layer",
+        "element",
+        "part",
+        "firings",
+        "void_firings",
+        "frames",
+        "macs",
+        "cycles",
+        "read_bytes",
+    ]
     return [*own, "write_bytes", "energy_uj", "lanes", "steady_busy_fraction", *(f"{cause}_us" for cause in CAUSES)]
 
 
 def elements_table(run: Run) -> pd.DataFrame:
-    """A row a processing element or DMA of the platform, used or not: what its slots did, as shares that add up to 1."""
+    """A row a processing element or DMA of the platform, used or not: what its slots did, as shares of the run."""
     import pandas as pd
 
     platform = run.lowered.platform
@@ -177,8 +193,8 @@ def firings_table(run: Run) -> pd.DataFrame:
             durations[name] = durations[name] + (last - first)[:count]
         columns: dict[str, Any] = {
             "stage": np.repeat(actor.name, count),
-            "layer": np.repeat(note.layer, count) if count else [],
-            "element": np.repeat(note.element, count) if count else [],
+            "layer": [note.layer] * count,
+            "element": [note.element] * count,
             "firing": np.arange(count),
             "first_frame": actor.first_frame.array(0, count),
             "last_frame": actor.last_frame.array(0, count),

@@ -1,7 +1,7 @@
 """When the tokens of a channel are claimed, written, readable and given back, out of plan and trace.
 
-The rules are those of ARCHITECTURE.md, "The rules of the Plan". Tokens of void firings take part in the counts that a reader
-waits for, and in nothing else: they occupy no room and free none.
+The rules are those of ARCHITECTURE.md, "The rules of the Plan". Tokens of void firings take part in the counts that a
+reader waits for, and in nothing else: they occupy no room and free none.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def readable_times(plan: Plan, trace: Trace, actor: int) -> Ints:
 class Writes:
     """What the departed firings of a channel's writer have put: cumulative counts with the initial tokens in front.
 
-    ``total`` counts every token, ``real`` those that are not void; ``readable`` is the tick from which they can be read.
+    ``total`` counts every token, ``real`` those that are not void; ``readable`` is the tick from which they can be
+    read.
     """
 
     initial: int
@@ -144,7 +145,8 @@ def given_back(plan: Plan, trace: Trace, channel: int, ends: Ends, at_start: boo
 def occupied(plan: Plan, trace: Trace, channel: int, ends: Ends) -> Steps:
     """The room of a channel that is taken, in tokens, over time.
 
-    A state that its own actor rewrites never holds the old and the new value side by side: its old tokens leave at the claim.
+    A state that its own actor rewrites never holds the old and the new value side by side: its old tokens leave at the
+    claim.
     """
     own = ends.is_self_loop and plan.discipline_of(channel).claims_at_start
     claim_times, claimed = claims(plan, trace, channel, ends)
@@ -159,9 +161,7 @@ def filled(plan: Plan, trace: Trace, channel: int, ends: Ends) -> Steps:
     return _level(plan, trace, channel, written.readable, amounts, *given_back(plan, trace, channel, ends))
 
 
-def _level(
-    plan: Plan, trace: Trace, channel: int, added_at: Ints, added: Ints, given_at: Ints, given: Ints
-) -> Steps:
+def _level(plan: Plan, trace: Trace, channel: int, added_at: Ints, added: Ints, given_at: Ints, given: Ints) -> Steps:
     times = np.concatenate((added_at, given_at))
     changes = np.concatenate((added, -np.diff(given, prepend=0)))
     return Steps.from_changes(plan.channels[channel].initial, times, changes, trace.now)

@@ -1,11 +1,13 @@
 """Where the time of an actor goes: the wait before each firing, its service and the wait to depart, cut by cause.
 
-The cuts are those of ARCHITECTURE.md: from the moment the actor could have started, the wait is cut in this order into not
-released, starved, blocked (no room to claim) and contended, up to the start; then compute, memory-bound (its own flows at full
-rate, beyond compute), stalled (others use the servers), and blocked again until it departs; idle after the last firing.
+The cuts are those of ARCHITECTURE.md: from the moment the actor could have started, the wait is cut in this order into
+not released, starved, blocked (no room to claim) and contended, up to the start; then compute, memory-bound (its own
+flows at full rate, beyond compute), stalled (others use the servers), and blocked again until it departs; idle after
+the last firing.
 
-An actor with ``concurrency`` c is c lanes, firing k on lane k mod c. What a lane spends on waiting for an earlier firing of its own
-actor to start or depart is ``in_order``; it is 0 for one lane. So the parts of an actor add up to lanes times elapsed, exactly.
+An actor with ``concurrency`` c is c lanes, firing k on lane k mod c. What a lane spends on waiting for an earlier
+firing of its own actor to start or depart is ``in_order``; it is 0 for one lane. So the parts of an actor add up to
+lanes times elapsed, exactly.
 """
 
 from __future__ import annotations
@@ -44,9 +46,10 @@ FIRST_WAIT, START, SERVED = 1, 5, 8
 class Waits:
     """The cuts of every firing of one actor that has begun or is next to begin.
 
-    ``cuts[i] .. cuts[i + 1]`` is the stretch ``STRETCHES[i]``; each array has one entry a firing, and the last cut is the departure
-    (or the end of the simulation). ``begun`` of the firings have started, the others are what the lanes wait for at the end.
-    ``late_input`` and ``full_output`` are the positions, among the actor's inputs and outputs, of the one that was waited for last (-1: none).
+    ``cuts[i] .. cuts[i + 1]`` is the stretch ``STRETCHES[i]``; each array has one entry a firing, and the last cut is
+    the departure (or the end of the simulation). ``begun`` of the firings have started, the others are what the lanes
+    wait for at the end. ``late_input`` and ``full_output`` are the positions, among the actor's inputs and outputs, of
+    the one that was waited for last (-1: none).
     """
 
     cuts: tuple[Ints, ...]
@@ -90,7 +93,8 @@ def waits_of(plan: Plan, trace: Trace, index: int, ends: tuple[Ends, ...] | None
     fed, late = _when_fed(plan, trace, index, seen, ends)
     room, full = _when_room(plan, trace, index, seen, ends, at_start=True)
     contended = actor.resource is not None and plan.is_contended(actor.resource)
-    room = np.where(void, 0 if contended else start, room)  # its frames became void while it waited for a grant, or for room
+    # A firing whose frames became void while it waited did so for a grant, or else for room.
+    room = np.where(void, 0 if contended else start, room)
     computed, moved = _service_alone(plan, actor, start, void)
 
     bounds = (eligible, released, fed, room, start, computed, moved)
@@ -117,7 +121,7 @@ def _shifted(times: Ints, by: int, count: int) -> Ints:
 
 
 def _when_fed(plan: Plan, trace: Trace, index: int, count: int, ends: tuple[Ends, ...]) -> tuple[Ints, Ints]:
-    """When each firing had all its input tokens, and the position of the input that came last (-1: none was waited for)."""
+    """When each firing had all its input tokens, and the position of the input that came last (-1: no wait)."""
     fed, late = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
     for position, entry in enumerate(plan.actors[index].inputs):
         written = writes(plan, trace, entry.channel, ends[entry.channel])
@@ -128,7 +132,9 @@ def _when_fed(plan: Plan, trace: Trace, index: int, count: int, ends: tuple[Ends
 def _when_room(
     plan: Plan, trace: Trace, index: int, count: int, ends: tuple[Ends, ...], at_start: bool
 ) -> tuple[Ints, Ints]:
-    """When each firing had room on its outputs that claim at start (or else after service), and the output that was last."""
+    """When each firing had room on its outputs that claim at start (or else after service), and the output that was
+    last.
+    """
     room, full = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
     void = np.append(void_of(trace, index, started(trace, index)), np.zeros(count, dtype=np.bool_))[:count]
     for position, output in enumerate(plan.actors[index].outputs):

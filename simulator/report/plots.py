@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from simulator.report.views import HasTables
 
 _MOST_ROWS = 24
-_MOST_FIFOS = 8
+_MOST_FIFOS = 6
 _MOST_LAYERS = 60
 _WIDTH = 9.0
+_LINE = "#B0B0B0"
 
 
 def written(figure: Figure, path: str | Path | None) -> Figure:
@@ -54,7 +55,7 @@ def plot_timeline(result: HasTables) -> Figure:
     colours = _colours(result)
     figure, (axis,) = new_figure(_WIDTH, 1.9 + 0.42 * max(len(rows), 2))
     factor, unit = fitting(float(table["to_us"].max()) * 1e-6 if len(table) else 0.0, "s")
-    for place, (name, part) in enumerate(rows.items()):
+    for place, part in enumerate(rows.values()):
         edges = np.append(part["from_us"], part["to_us"].iloc[-1]) * 1e-6 * factor
         _draw_states(axis, edges, part, len(rows) - 1 - place, colours.get(part["element"].iloc[0], GREY))
     axis.set_yticks([len(rows) - 1 - i + 0.4 for i in range(len(rows))], list(rows))
@@ -68,7 +69,7 @@ def plot_timeline(result: HasTables) -> Figure:
 
 def plot_occupancy(result: HasTables) -> Figure:
     """The fullest FIFOs over time: mean level, the range within each bin, and the capacity."""
-    table = result.fifos
+    table = _inner_fifos(result)
     ranked = table.sort_values(["full_fraction", "fill_fraction", "max_tokens"], ascending=False, kind="stable")
     chosen = ranked.head(_MOST_FIFOS) if len(table) else table
     figure, axes = new_figure(_WIDTH, 1.2 + 1.15 * max(len(chosen), 1), rows=max(len(chosen), 1))
@@ -116,7 +117,9 @@ def plot_layers(result: HasTables) -> Figure:
     figure, (axis,) = new_figure(_WIDTH, 1.9 + 0.24 * max(len(shown), 3))
     colours = _colours(result)
     factor, unit = fitting(float(shown["time_us"].max()) * 1e-6 if len(shown) else 0.0, "s")
-    states = [state for state in ("compute", "memory_bound", "stalled") if (shown.get(f"{state}_us", 0) > 0).any()]
+    states = [
+        state for state in ("compute", "memory_bound", "stalled") if len(shown) and shown[f"{state}_us"].max() > 0
+    ]
     place, left = np.arange(len(shown)), np.zeros(len(shown))
     for state in states:
         width = shown[f"{state}_us"].to_numpy() * 1e-6 * factor
@@ -173,10 +176,7 @@ def _draw_states(axis: Axes, edges: np.ndarray[Any, Any], part: pd.DataFrame, fl
             edgecolor=(0, 0, 0, 0.35) if hatch else face, linewidth=0.0, hatch=hatch or None,
         )  # fmt: skip
         base = base + share
-    axis.hlines([floor, floor + 0.8], edges[0], edges[-1], color=BASELINE, linewidth=0.4)
-
-
-BASELINE = "#B0B0B0"
+    axis.hlines([floor, floor + 0.8], edges[0], edges[-1], color=_LINE, linewidth=0.4)
 
 
 def _state_legend(figure: Figure, table: pd.DataFrame) -> None:
@@ -185,7 +185,9 @@ def _state_legend(figure: Figure, table: pd.DataFrame) -> None:
         if len(table) and (table[f"{state}_fraction"] > 0).any():
             handles.append(_patch(look if isinstance(look, str) else lighter(GREY, look), hatch, words))
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False, fontsize="small")
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False, fontsize="small"
+        )
 
 
 def _draw_level(axis: Axes, level: pd.DataFrame, row: Mapping[Any, Any], colour: str, factor: float) -> None:
@@ -202,6 +204,13 @@ def _draw_level(axis: Axes, level: pd.DataFrame, row: Mapping[Any, Any], colour:
     axis.margins(x=0.005)
     words = f"capacity {int(capacity)}, full {100 * row['full_fraction']:.0f} % of the time" if known else "unbounded"
     axis.set_title(f"{row['fifo']}   ({words})", fontsize="small", loc="left", pad=2)
+
+
+def _inner_fifos(result: HasTables) -> pd.DataFrame:
+    """FIFOs between layers, if any: a saturated stream keeps those at the entrance full whatever happens."""
+    table = result.fifos
+    inner = table[table["producer"].isin(result.layers["layer"])] if len(table) else table
+    return inner if len(inner) else table
 
 
 def _draw_energy(
@@ -252,23 +261,25 @@ def _energy_finding(table: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     total = float(known["energy_mj"].sum())
     if not total > 0:
         return f"The energy of {summary['platform']} is not modelled"
-    first = known.loc[known["energy_mj"].idxmax()]
+    first = known.iloc[int(known["energy_mj"].to_numpy().argmax())]
     per_frame = total * 1e-3 / max(int(summary["delivered"]), 1)
     factor, unit = fitting(per_frame, "J")
     share = 100 * float(first["energy_mj"]) / total
     return (
         f"{summary['network']} on {summary['platform']}: {per_frame * factor:.3g} {unit} a frame,"
-        f" {share:.0f} % of it '{first['part']}' {first['cause']}"
+        f" {share:.0f} % of it in '{first['part']}' by '{first['cause']}'"
     )
 
 
 def _slowest(table: pd.DataFrame) -> str:
     if not len(table):
         return "No layer was run"
-    first = table.loc[table["time_us"].idxmax()]
-    return f"'{first['layer']}' on '{first['element']}' takes {100 * float(first['share_of_time']):.0f} % of the time in service"
+    first = table.iloc[int(table["time_us"].to_numpy().argmax())]
+    share = 100 * float(first["share_of_time"])
+    return f"'{first['layer']}' on '{first['element']}' takes {share:.0f} % of the time in service"
 
 
 def _titled(figure: Figure, title: str) -> Figure:
+    title = title.replace(" %", "\u00a0%")  # textwrap breaks lines at plain spaces only
     figure.suptitle("\n".join(textwrap.wrap(title, 95)), fontsize="medium", x=0.01, ha="left")
     return figure

@@ -1,7 +1,7 @@
 """How figures look: one colour an element in all of them, readable without colour, and quantities in fitting units.
 
-Colours are those of M. Okabe and K. Ito, "Color Universal Design", 2008, which stay apart under the common colour blindnesses. What must
-be told apart without colour also differs by hatching, by lightness or by its place.
+Colours are those of M. Okabe and K. Ito, "Color Universal Design", 2008, which stay apart under the common colour
+blindnesses. What must be told apart without colour also differs by hatching, by lightness or by its place.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ STATE_LOOK: Mapping[str, tuple[str | float, str, str]] = {
 
 CAUSE_LOOK: Mapping[str, tuple[float, str]] = {
     "mac": (0.0, ""),
-    "op": (0.2, "////"),
-    "read": (0.1, ""),
+    "op": (0.3, "////"),
+    "read": (0.2, "||||"),
     "write": (0.4, "\\\\\\\\"),
     "transfer": (0.1, "----"),
     "active": (0.5, "...."),
@@ -55,7 +55,7 @@ _SPARE_CAUSES = ((0.3, "++"), (0.15, "oo"), (0.55, "**"), (0.35, "||"), (0.6, "/
 
 
 def element_colours(models: Mapping[str, str]) -> dict[str, str]:
-    """A colour for each element, by its model, so that a CPU looks the same on every platform; twins take spare ones."""
+    """A colour for each element by its model, so that a CPU looks alike on every platform; twins take spare ones."""
     colours: dict[str, str] = {}
     for name, model in models.items():
         spare = (colour for colour in _SPARE if colour not in colours.values())
@@ -81,7 +81,7 @@ def lighter(colour: str, share: float) -> str:
 
 
 def fitting(largest: float, unit: str) -> tuple[float, str]:
-    """The factor and the prefixed unit in which ``largest`` (in ``unit``, without prefix) is a number from 1 to 1000."""
+    """The factor and the prefixed unit in which ``largest`` (in the plain ``unit``) is a number from 1 to 1000."""
     for power, prefix in ((1e-3, "k"), (1, ""), (1e3, "m"), (1e6, "µ"), (1e9, "n"), (1e12, "p")):
         if largest * power >= 1:
             return power, prefix + unit
@@ -89,7 +89,7 @@ def fitting(largest: float, unit: str) -> tuple[float, str]:
 
 
 def new_figure(width: float, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure that belongs to no window system, with ``rows`` axes above each other that share their horizontal axis."""
+    """A figure of no window system, with ``rows`` axes above each other that share their horizontal axis."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -29,7 +29,10 @@ class HasTables(Protocol):
 
 
 class Views:
-    """Adds the pictures to a class with tables. Each returns the matplotlib figure, and writes it where ``path`` is given."""
+    """Adds the pictures to a class with tables.
+
+    Each returns the matplotlib figure, and writes it where ``path`` is given.
+    """
 
     def plot_timeline(self: HasTables, path: str | Path | None = None) -> Figure:
         """What the slots of every element did over time: at work, waiting for what, or idle."""
