@@ -80,8 +80,8 @@ def deep_compression(
     """The published compression of LeNet-300-100, LeNet-5, AlexNet or VGG-16, layer by layer.
 
     ``stage`` stops after pruning (``P``), weight sharing (``PQ``) or Huffman coding (``PQH``). The preset is found by
-    the network's name. ``fillers`` counts the zeros that relative indices need for long gaps; without them a layer takes
-    ``(kept * n * (weight_bits + index_bits) + 2 ** weight_bits * 32) / (32 n)`` of its size. Raises
+    the network's name. ``fillers`` counts the zeros that relative indices need for long gaps; without them a layer
+    takes ``(kept * n * (weight_bits + index_bits) + 2 ** weight_bits * 32) / (32 n)`` of its size. Raises
     :class:`WorkloadError` when the network has other layers than the preset.
     """
     if stage not in _STAGES:

@@ -51,8 +51,8 @@ def low_rank(
 
     ``asymmetric`` makes a k x k convolution to ``d'`` channels and a 1 x 1 to all; ``3d`` splits the first again into
     k x 1 and 1 x k. Ranks are given, or follow from a ``speedup`` alike for all layers:
-    ``d' = floor(d k^2 c / (s (k^2 c + d)))`` (section 3.4), and for ``3d`` half of the speed-up (its root) from each of the two steps. Raises
-    :class:`WorkloadError` for a grouped convolution and for a rank that leaves nothing.
+    ``d' = floor(d k^2 c / (s (k^2 c + d)))`` (section 3.4); for ``3d`` each of the two steps brings the root of it.
+    Raises :class:`WorkloadError` for a grouped convolution and for a rank that leaves nothing.
     """
     if scheme not in _SCHEMES:
         raise WorkloadError(f"low rank: no scheme '{scheme}'{did_you_mean(scheme, _SCHEMES)}")
