@@ -5,100 +5,100 @@ from __future__ import annotations
 from simulator.engine import _columns as col
 from simulator.engine._channels import wake
 from simulator.engine._jit import called
-from simulator.engine.arrays import State
+from simulator.plan import Ints
 
 
 @called
-def goes_before(s: State, one: int, other: int) -> bool:
+def goes_before(m: Ints, one: int, other: int) -> bool:
     """The arbiter's order: priority, time ready, actor."""
-    if s.actor[one, col.PRIORITY] != s.actor[other, col.PRIORITY]:
-        return bool(s.actor[one, col.PRIORITY] < s.actor[other, col.PRIORITY])
-    if s.actor[one, col.READY] != s.actor[other, col.READY]:
-        return bool(s.actor[one, col.READY] < s.actor[other, col.READY])
+    if m[one + col.PRIORITY] != m[other + col.PRIORITY]:
+        return bool(m[one + col.PRIORITY] < m[other + col.PRIORITY])
+    if m[one + col.READY] != m[other + col.READY]:
+        return bool(m[one + col.READY] < m[other + col.READY])
     return one < other
 
 
 @called
-def list_resource(s: State, resource: int) -> None:
+def list_resource(m: Ints, resource: int) -> None:
     """The head of this resource may have become grantable."""
-    if s.resource[resource, col.LISTED] == 0:
-        s.resource[resource, col.LISTED] = 1
-        s.listed[s.run[col.LISTED_RESOURCES]] = resource
-        s.run[col.LISTED_RESOURCES] += 1
+    if m[resource + col.LISTED] == 0:
+        m[resource + col.LISTED] = 1
+        m[m[col.LISTS] + m[col.LISTED_RESOURCES]] = resource
+        m[col.LISTED_RESOURCES] += 1
 
 
 @called
-def rise(s: State, segment: int, i: int, actor: int) -> None:
+def rise(m: Ints, segment: int, i: int, actor: int) -> None:
     """Place an actor in a waiting heap, at position ``i`` or above."""
     while i > 0:
         up = (i - 1) >> 1
-        if not goes_before(s, actor, s.waiting[segment + up]):
+        if not goes_before(m, actor, m[segment + up]):
             break
-        s.waiting[segment + i] = s.waiting[segment + up]
+        m[segment + i] = m[segment + up]
         i = up
-    s.waiting[segment + i] = actor
+    m[segment + i] = actor
 
 
 @called
-def leave_queue(s: State, actor: int) -> None:
+def leave_queue(m: Ints, actor: int) -> None:
     """An actor no longer waits for its resource: it was granted, or its frames have become void."""
-    resource = s.actor[actor, col.RESOURCE]
-    segment = s.resource[resource, col.SEGMENT]
-    count = s.resource[resource, col.WAITING] - 1
-    s.resource[resource, col.WAITING] = count
+    resource = m[actor + col.RESOURCE]
+    segment = m[resource + col.SEGMENT]
+    count = m[resource + col.WAITING] - 1
+    m[resource + col.WAITING] = count
     i = 0
-    while s.waiting[segment + i] != actor:
+    while m[segment + i] != actor:
         i += 1
-    moved = s.waiting[segment + count]
+    moved = m[segment + count]
     if i < count:
         while True:
             child = 2 * i + 1
             if child >= count:
                 break
-            if child + 1 < count and goes_before(s, s.waiting[segment + child + 1], s.waiting[segment + child]):
+            if child + 1 < count and goes_before(m, m[segment + child + 1], m[segment + child]):
                 child += 1
-            if not goes_before(s, s.waiting[segment + child], moved):
+            if not goes_before(m, m[segment + child], moved):
                 break
-            s.waiting[segment + i] = s.waiting[segment + child]
+            m[segment + i] = m[segment + child]
             i = child
-        rise(s, segment, i, moved)
-    s.actor[actor, col.READY] = -1
-    list_resource(s, resource)
+        rise(m, segment, i, moved)
+    m[actor + col.READY] = -1
+    list_resource(m, resource)
 
 
 @called
-def join_queue(s: State, actor: int, now: int) -> None:
+def join_queue(m: Ints, actor: int, now: int) -> None:
     """Everything but the resource allows an actor to start from now on."""
-    resource = s.actor[actor, col.RESOURCE]
-    s.actor[actor, col.READY] = now
-    count = s.resource[resource, col.WAITING]
-    s.resource[resource, col.WAITING] = count + 1
-    rise(s, s.resource[resource, col.SEGMENT], count, actor)
-    list_resource(s, resource)
+    resource = m[actor + col.RESOURCE]
+    m[actor + col.READY] = now
+    count = m[resource + col.WAITING]
+    m[resource + col.WAITING] = count + 1
+    rise(m, m[resource + col.SEGMENT], count, actor)
+    list_resource(m, resource)
 
 
 @called
-def grant(s: State) -> bool:
+def grant(m: Ints) -> bool:
     """Grant one firing: of all heads that fit, the first by the arbiter's order. False if none does."""
     best = -1
     i = 0
-    while i < s.run[col.LISTED_RESOURCES]:
-        resource = s.listed[i]
+    while i < m[col.LISTED_RESOURCES]:
+        resource = m[m[col.LISTS] + i]
         head = -1
-        if s.resource[resource, col.WAITING] > 0:
-            head = s.waiting[s.resource[resource, col.SEGMENT]]
-        if head < 0 or s.actor[head, col.SLOTS] > s.resource[resource, col.SLOTS_LEFT]:
-            s.resource[resource, col.LISTED] = 0
-            s.run[col.LISTED_RESOURCES] -= 1
-            s.listed[i] = s.listed[s.run[col.LISTED_RESOURCES]]
+        if m[resource + col.WAITING] > 0:
+            head = m[m[resource + col.SEGMENT]]
+        if head < 0 or m[head + col.SLOTS] > m[resource + col.SLOTS_LEFT]:
+            m[resource + col.LISTED] = 0
+            m[col.LISTED_RESOURCES] -= 1
+            m[m[col.LISTS] + i] = m[m[col.LISTS] + m[col.LISTED_RESOURCES]]
             continue
-        if best < 0 or goes_before(s, head, best):
+        if best < 0 or goes_before(m, head, best):
             best = head
         i += 1
     if best < 0:
         return False
-    leave_queue(s, best)
-    s.resource[s.actor[best, col.RESOURCE], col.SLOTS_LEFT] -= s.actor[best, col.SLOTS]
-    s.actor[best, col.GRANTED] = 1
-    wake(s, best)
+    leave_queue(m, best)
+    m[m[best + col.RESOURCE] + col.SLOTS_LEFT] -= m[best + col.SLOTS]
+    m[best + col.GRANTED] = 1
+    wake(m, best)
     return True

@@ -1,7 +1,8 @@
-"""Names of the columns in the compiled engine's tables: one row a thing, one int64 column a fact about it.
+"""The memory of the compiled engine: one int64 array in which every thing is named by the address of its row.
 
-A row is contiguous, so all that a decision about one actor or channel needs lies in a cache line or two. Values that
-change while the plan runs and values that do not stand side by side on purpose.
+An actor, a channel, a cursor is the place where its row begins; ``m[actor + STARTED]`` is a fact about it. One array keeps
+compilation short (each table handed to each step would cost seconds) and a decision about one actor or channel in a cache
+line or two. Addresses of actors rise with their order in the plan. The row of the run itself begins at address 0.
 """
 
 from __future__ import annotations
@@ -9,8 +10,46 @@ from __future__ import annotations
 INFINITY = (1 << 63) - 1
 """Later than every instant; also the capacity of an unbounded channel and the cap of a flow without one."""
 
+# The run as a whole.
+(
+    NOW,
+    LEFT,  # firings that have not departed
+    LIMIT,  # stop when LEFT falls to this
+    UNTIL,
+    TIMERS,  # address of the timer tree's node 0, and how many leaves it has
+    TIMER_LEAVES,
+    LEAVES,  # address of (kind, owner) of every leaf
+    OVERLAP_LEAF_AT,
+    WORKLIST,
+    WORK,  # length of the worklist
+    LISTS,  # address of the list of resources whose head may have become grantable
+    LISTED_RESOURCES,
+    PENDINGS,  # address of the list of lossy sources to be decided
+    PENDING_SOURCES,
+    STALES,  # address of the list of servers whose rates are to be shared out
+    STALE_SERVERS,
+    HEAP,  # address of the heap of completions that overlap, and its length
+    OVERLAPS,
+    ACTORS,
+    ACTORS_END,
+    CHANNELS,
+    CHANNELS_END,
+    CURSORS,
+    CURSORS_END,
+    SERVERS,
+    SERVERS_END,
+    COLUMN_LENGTH,  # distance between the columns of start, served and end
+    LOSSY,  # whether the plan has a lossy source
+    VOID_FRAMES,  # address of one mark a frame
+    COUNTING,  # whether aggregates are kept instead of columns
+    BINS,  # of a histogram
+    GROW_RING,  # which ring is full, and whose
+    GROW_ACTOR,
+) = range(33)
+RUN_COLUMNS = 40
+
 # A cursor walks a Series without divisions: VALUE is the value at the cursor's firing.
-VALUE, POSITION, RAISED, FIRST, LAST, STEP, KIND, FIRING = range(8)
+VALUE, POSITION, RAISED, FIRST, LAST, STEP, KIND = range(7)
 CURSOR_COLUMNS = 8
 FIXED, RAMP, PATTERN = 0, 1, 2
 
@@ -23,6 +62,7 @@ FIXED, RAMP, PATTERN = 0, 1, 2
     SINGLE,  # 1: at most one firing between start and end, so its completion has a timer of its own
     OPEN,  # SINGLE only: parts of the running firing (compute, flows) that are not through
     DUE,  # SINGLE only: when its timer rings, INFINITY if it does not
+    TIMER,  # leaf
     INPUTS,
     INPUTS_END,
     OUTPUTS,
@@ -36,7 +76,7 @@ FIXED, RAMP, PATTERN = 0, 1, 2
     ARRIVAL_TIMER,  # leaf
     ARRIVED,  # LATENCY only: outputs of firings 0 .. ARRIVED-1 are readable
     LAST_ARRIVAL,  # LATENCY only: when the outputs of the last departed firing become readable
-    RESOURCE,  # row of a contended resource, -1: starts by itself
+    RESOURCE,  # a contended resource, -1: starts by itself
     SLOTS,
     PRIORITY,
     READY,  # contended only: since when it waits for a grant, -1: it does not
@@ -48,7 +88,7 @@ FIXED, RAMP, PATTERN = 0, 1, 2
     PENDING,  # DROP only: waits for its decision
     FIRST_FRAME,  # cursors, lossy plans only
     LAST_FRAME,
-    COLUMN,  # where the firing columns of this actor begin, and the mask that folds a firing into them (-1: none)
+    COLUMN,  # where the actor's firings begin in the columns, and the mask that folds a firing into them (-1: none)
     FOLD,
     FLIGHT,  # the same for the parts left of firings between start and end
     FLIGHT_FOLD,
@@ -58,11 +98,14 @@ FIXED, RAMP, PATTERN = 0, 1, 2
     MARKS_FOLD,
     CAUSE,  # aggregate only: what it waits for, and since when
     SINCE,
-) = range(42)
-ACTOR_COLUMNS = 48
+    SUMS,  # the counters below begin here
+) = range(44)
+# Aggregate counters: how long an actor has waited for what (0: nothing), and sums over its firings.
+WAIT_NOTHING, WAIT_RELEASE, WAIT_INPUT, WAIT_ROOM, WAIT_GRANT = range(5)
+SUM_BUSY, SUM_BLOCKED, SUM_COMPUTE, FIRST_START, LAST_END, VOID_FIRINGS = (SUMS + i for i in range(5, 11))
+ACTOR_COLUMNS = 56
 
-# Inputs.
-# OWN_FREE (self-loops that free at departure) walks the frees at the start; OWN_FREED is its value one firing ago.
+# Inputs. OWN_FREE (self-loops that free at departure) walks the frees at the start; OWN_FREED is its value one firing ago.
 IN_CHANNEL, NEED, FREE, FREES_AT_START, OWN_FREE, OWN_FREED = range(6)
 INPUT_COLUMNS = 6
 
@@ -70,7 +113,7 @@ INPUT_COLUMNS = 6
 OUT_CHANNEL, CLAIM, WRITE, ARRIVE, CLAIMS_AT_START, OWN_INPUT = range(6)
 OUTPUT_COLUMNS = 6
 
-# Channels. USED counts claimed and not given back; GIVEN counts positions, void ones too.
+# Channels. USED counts what is claimed and not given back; GIVEN counts positions, void ones too.
 (
     CAPACITY,
     USED,
@@ -80,55 +123,40 @@ OUTPUT_COLUMNS = 6
     READER,
     MARK_FIRING,  # lossy plans: the writer's firing that the oldest token comes from, and how many of its tokens are left
     MARK_LEFT,
-    MARK_PUT,  # cursor of the writer's puts at MARK_FIRING, -1: void tokens cannot occur
+    MARK_PUT,  # cursor of the writer's puts behind MARK_FIRING, -1: void tokens cannot occur
     CHANGED,  # aggregate: when USED last changed
     PEAK,
     WHOLE,  # aggregate: sum of USED x time, in units of 2**FINE_BITS
     FINE,  # aggregate: the rest of it
-    BIN_WIDTH,  # aggregate: levels to a bin of the histogram
-) = range(14)
+    BIN_WIDTH,  # aggregate: levels to a bin of the histogram, and where it begins
+    HISTOGRAM,
+) = range(15)
 CHANNEL_COLUMNS = 16
 FINE_BITS = 20
 
 # Flows an actor has per firing, servers, and flows that are under way.
 FLOW_SERVER, FLOW_WORK, FLOW_CAP = range(3)
-FLOW_COLUMNS = 3
-ACTIVE, UPDATED, RATE_NOW, RATES, RATES_END, SERVER_TIMER, STALE = range(7)
+FLOW_COLUMNS = 4
+ACTIVE, ACTIVE_ROWS, UPDATED, RATE_AT, RATES_END, SERVER_TIMER, STALE = range(7)
 SERVER_COLUMNS = 8
-CAP, BY_ACTOR, BY_FIRING, BY_POSITION, REMAINING, RATE = range(6)
-ACTIVE_COLUMNS = 6
+CAP, BY_ACTOR, BY_FIRING, REMAINING, RATE = range(5)
+ACTIVE_COLUMNS = 5
+RATE_TIME, RATE_VALUE = range(2)
+RATE_COLUMNS = 2
 
-# Contended resources; WAITING is a heap of actors in a segment of its own.
+# Contended resources; the waiting actors are a heap in a segment of its own.
 SLOTS_LEFT, SEGMENT, WAITING, LISTED = range(4)
 RESOURCE_COLUMNS = 4
 
-# Timers.
+# Timers: nodes of the tree, leaves, and completions that overlap.
+NODE_TIME, NODE_LEAF = range(2)
+NODE_COLUMNS = 2
+LEAF_KIND, LEAF_OWNER = range(2)
+LEAF_COLUMNS = 2
 COMPUTE_LEAF, OVERLAP_LEAF, ARRIVAL_LEAF, RELEASE_LEAF, SERVER_LEAF = range(5)
+OVERLAP_TIME, OVERLAP_ACTOR, OVERLAP_FIRING = range(3)
+OVERLAP_COLUMNS = 3
 
-# Aggregate counters of an actor: what it waited for, and sums over its firings.
-WAIT_RELEASE, WAIT_INPUT, WAIT_ROOM, WAIT_GRANT = 1, 2, 3, 4
-SUM_WAIT, SUM_BUSY, SUM_BLOCKED, SUM_COMPUTE, FIRST_START, LAST_END, VOID_FIRINGS = 0, 5, 6, 7, 8, 9, 10
-SUM_COLUMNS = 12
-
-# The state of the run as a whole.
-(
-    NOW,
-    LEFT,  # firings that have not departed
-    STATUS,
-    WORK,  # length of the worklist
-    LISTED_RESOURCES,
-    PENDING_SOURCES,
-    OVERLAPS,  # completions in the heap
-    STALE_SERVERS,
-    LOSSY,  # whether the plan has a lossy source
-    COUNTING,  # whether aggregates are kept
-    GROW_TABLE,
-    GROW_ROW,
-    LIMIT,  # stop when LEFT falls to this
-    UNTIL,
-) = range(14)
-RUN_COLUMNS = 16
-
-# Why the event loop returned; GROW: a ring of GROW_TABLE is full for actor GROW_ROW.
+# Why the event loop returned; GROW: a ring is full.
 RUNNING, FINISHED, STUCK, PAUSED, PAST_UNTIL, GROW = range(6)
 FLIGHT_RING, TRAVEL_RING, MARKS_RING = range(3)

@@ -13,21 +13,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import types
+from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_OPTIONS = {"error_model": "numpy", "nogil": True}
+_OPTIONS = {"error_model": "numpy", "nogil": True, "_nrt": False}
 
 
 def inlined(function: Function) -> Function:
     """Compile a small step that is always folded into its callers: a call would hand over some thirty tables."""
-    compiled: Function = numba.njit(forceinline=True, **_OPTIONS)(function)
+    compiled: Function = numba.njit(forceinline=True, no_cpython_wrapper=True, **_OPTIONS)(function)
     return compiled
 
 
 def called(function: Function) -> Function:
     """Compile a larger or rarer step that stays a call."""
-    compiled: Function = numba.njit(**_OPTIONS)(function)
+    compiled: Function = numba.njit(no_cpython_wrapper=True, **_OPTIONS)(function)
     return compiled
 
 
@@ -47,3 +49,14 @@ def fingerprint() -> int:
         if path.name != "__init__.py":
             digest.update(path.read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def cells(_context: Any, address: Any) -> Any:
+    """The int64 cells at an address: indexed like an array, but a single machine word to hand over and no wrap of negative indices."""
+    signature = types.CPointer(types.int64)(address)
+
+    def generate(context: Any, builder: Any, bound: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(bound.return_type))
+
+    return signature, generate

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simulator.engine._jit import entry, fingerprint
+from simulator.engine._jit import cells, entry, fingerprint
 from simulator.engine._loop import run_loop
-from simulator.engine.arrays import State
+from simulator.plan import Ints
 
 
-def _bind(sources: int) -> Callable[[State], int]:
+def _bind(sources: int) -> Callable[[int, int], int]:
     """The entry point; ``sources`` only has to stand in its closure."""
 
     @entry
-    def run(s: State) -> int:
+    def run(memory: int, times: int) -> int:
         if sources == 0:
             return -1
-        return run_loop(s)
+        return run_loop(cells(memory), cells(times))
 
     return run
 
 
-run_events = _bind(fingerprint())
+_run = _bind(fingerprint())
+
+
+def run_events(memory: Ints, times: Ints) -> int:
+    """Run the event loop on a state; why it returned."""
+    return _run(memory.ctypes.data, times.ctypes.data)

@@ -6,60 +6,64 @@ from simulator.engine import _columns as col
 from simulator.engine._channels import fits, wake
 from simulator.engine._firing import note_wait, start
 from simulator.engine._jit import called
-from simulator.engine.arrays import State
+from simulator.plan import Ints
 
 
 @called
-def is_void(s: State, actor: int) -> bool:
+def is_void(m: Ints, actor: int) -> bool:
     """Whether all frames of an actor's next firing are void."""
-    first = s.cursor[s.actor[actor, col.FIRST_FRAME], col.VALUE]
-    last = s.cursor[s.actor[actor, col.LAST_FRAME], col.VALUE]
+    first = m[m[actor + col.FIRST_FRAME] + col.VALUE]
+    last = m[m[actor + col.LAST_FRAME] + col.VALUE]
     for frame in range(first, last + 1):  # noqa: SIM110 - a generator does not compile
-        if s.void_frame[frame] == 0:
+        if m[m[col.VOID_FRAMES] + frame] == 0:
             return False
     return True
 
 
 @called
-def await_decision(s: State, actor: int) -> None:
+def await_decision(m: Ints, actor: int) -> None:
     """A lossy source could start; it is decided when nothing else changes."""
-    if s.actor[actor, col.PENDING] == 0:
-        s.actor[actor, col.PENDING] = 1
-        s.pending[s.run[col.PENDING_SOURCES]] = actor
-        s.run[col.PENDING_SOURCES] += 1
+    if m[actor + col.PENDING] == 0:
+        m[actor + col.PENDING] = 1
+        pendings = m[col.PENDINGS]
+        i = m[col.PENDING_SOURCES]
+        m[col.PENDING_SOURCES] = i + 1
+        while i > 0 and m[pendings + i - 1] > actor:
+            m[pendings + i] = m[pendings + i - 1]
+            i -= 1
+        m[pendings + i] = actor
 
 
 @called
-def decide(s: State, now: int) -> None:
+def decide(m: Ints, t: Ints, now: int) -> None:
     """Decide every pending source in actor order: it starts if all its outputs have room, else its frames are void."""
-    count = s.run[col.PENDING_SOURCES]
-    s.run[col.PENDING_SOURCES] = 0
-    sources = s.pending[:count]
-    sources.sort()
+    count = m[col.PENDING_SOURCES]
+    m[col.PENDING_SOURCES] = 0
     for i in range(count):
-        actor = sources[i]
-        s.actor[actor, col.PENDING] = 0
-        wake(s, actor)
-        if is_void(s, actor):
+        actor = m[m[col.PENDINGS] + i]
+        m[actor + col.PENDING] = 0
+        wake(m, actor)
+        if is_void(m, actor):
             continue
         has_room = True
-        for out in range(s.actor[actor, col.OUTPUTS], s.actor[actor, col.OUTPUTS_END]):
-            has_room = has_room and fits(s, out, s.cursor[s.output[out, col.CLAIM], col.VALUE], True)
+        for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
+            has_room = has_room and fits(m, out, m[m[out + col.CLAIM] + col.VALUE], True)
         if not has_room:
-            drop_frames(s, actor)
-        elif s.actor[actor, col.RESOURCE] >= 0:
-            s.actor[actor, col.DECIDED] = 1
+            drop_frames(m, actor)
+        elif m[actor + col.RESOURCE] >= 0:
+            m[actor + col.DECIDED] = 1
         else:
-            note_wait(s, actor, 0, now)
-            start(s, actor, now)
+            note_wait(m, actor, 0, now)
+            start(m, t, actor, now)
 
 
 @called
-def drop_frames(s: State, actor: int) -> None:
+def drop_frames(m: Ints, actor: int) -> None:
     """The frames of an actor's next firing become void; whoever waits to serve them may pass."""
-    first = s.cursor[s.actor[actor, col.FIRST_FRAME], col.VALUE]
-    last = s.cursor[s.actor[actor, col.LAST_FRAME], col.VALUE]
-    s.void_frame[first : last + 1] = 1
-    for other in range(s.actor.shape[0]):
-        if s.actor[other, col.STARTED] < s.actor[other, col.FIRINGS]:
-            wake(s, other)
+    first = m[m[actor + col.FIRST_FRAME] + col.VALUE]
+    last = m[m[actor + col.LAST_FRAME] + col.VALUE]
+    for frame in range(first, last + 1):
+        m[m[col.VOID_FRAMES] + frame] = 1
+    for other in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
+        if m[other + col.STARTED] < m[other + col.FIRINGS]:
+            wake(m, other)

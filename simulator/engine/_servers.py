@@ -5,113 +5,111 @@ from __future__ import annotations
 from simulator.engine import _columns as col
 from simulator.engine._jit import called
 from simulator.engine._timers import set_timer
-from simulator.engine.arrays import State
+from simulator.plan import Ints
 
 
 @called
-def mark_stale(s: State, server: int) -> None:
+def mark_stale(m: Ints, server: int) -> None:
     """Rates of a server must be shared out anew at the end of this instant."""
-    if s.server[server, col.STALE] == 0:
-        s.server[server, col.STALE] = 1
-        s.stale_server[s.run[col.STALE_SERVERS]] = server
-        s.run[col.STALE_SERVERS] += 1
+    if m[server + col.STALE] == 0:
+        m[server + col.STALE] = 1
+        m[m[col.STALES] + m[col.STALE_SERVERS]] = server
+        m[col.STALE_SERVERS] += 1
 
 
 @called
-def begin_flow(s: State, use: int, actor: int, firing: int, work: int, now: int) -> None:
-    """A flow joins its server in the order (cap, actor, firing, position in the actor's flows)."""
-    server = s.flow[use, col.FLOW_SERVER]
-    cap = s.flow[use, col.FLOW_CAP]
-    settle_server(s, server, now)
-    flows = s.active[server]
-    i = s.server[server, col.ACTIVE]
-    s.server[server, col.ACTIVE] = i + 1
-    while i > 0:
-        before = flows[i - 1]
-        if before[col.CAP] != cap:
-            goes_first = before[col.CAP] < cap
-        elif before[col.BY_ACTOR] != actor:
-            goes_first = before[col.BY_ACTOR] < actor
-        elif before[col.BY_FIRING] != firing:
-            goes_first = before[col.BY_FIRING] < firing
-        else:
-            goes_first = True  # flows of one firing begin in the actor's order
-        if goes_first:
-            break
+def flow_goes_before(m: Ints, flow: int, cap: int, actor: int, firing: int) -> bool:
+    """The order of flows at a server: cap, actor, firing; flows of one firing begin in the actor's order."""
+    if m[flow + col.CAP] != cap:
+        return bool(m[flow + col.CAP] < cap)
+    if m[flow + col.BY_ACTOR] != actor:
+        return bool(m[flow + col.BY_ACTOR] < actor)
+    return bool(m[flow + col.BY_FIRING] <= firing)
+
+
+@called
+def begin_flow(m: Ints, use: int, actor: int, firing: int, work: int, now: int) -> None:
+    """A flow joins its server."""
+    server = m[use + col.FLOW_SERVER]
+    cap = m[use + col.FLOW_CAP]
+    settle_server(m, server, now)
+    first = m[server + col.ACTIVE_ROWS]
+    flow = first + m[server + col.ACTIVE] * col.ACTIVE_COLUMNS
+    m[server + col.ACTIVE] += 1
+    while flow > first and not flow_goes_before(m, flow - col.ACTIVE_COLUMNS, cap, actor, firing):
         for column in range(col.ACTIVE_COLUMNS):
-            flows[i, column] = before[column]
-        i -= 1
-    flows[i, col.CAP] = cap
-    flows[i, col.BY_ACTOR] = actor
-    flows[i, col.BY_FIRING] = firing
-    flows[i, col.BY_POSITION] = use
-    flows[i, col.REMAINING] = work
-    flows[i, col.RATE] = 0
-    mark_stale(s, server)
+            m[flow + column] = m[flow - col.ACTIVE_COLUMNS + column]
+        flow -= col.ACTIVE_COLUMNS
+    m[flow + col.CAP] = cap
+    m[flow + col.BY_ACTOR] = actor
+    m[flow + col.BY_FIRING] = firing
+    m[flow + col.REMAINING] = work
+    m[flow + col.RATE] = 0
+    mark_stale(m, server)
 
 
 @called
-def settle_server(s: State, server: int, now: int) -> None:
+def settle_server(m: Ints, server: int, now: int) -> None:
     """Take off what the flows of a server have done since the last change of rates."""
-    lasted = now - s.server[server, col.UPDATED]
-    s.server[server, col.UPDATED] = now
+    lasted = now - m[server + col.UPDATED]
+    m[server + col.UPDATED] = now
     if lasted == 0:
         return
-    flows = s.active[server]
-    for i in range(s.server[server, col.ACTIVE]):
-        flows[i, col.REMAINING] = max(0, flows[i, col.REMAINING] - flows[i, col.RATE] * lasted)
+    first = m[server + col.ACTIVE_ROWS]
+    for flow in range(first, first + m[server + col.ACTIVE] * col.ACTIVE_COLUMNS, col.ACTIVE_COLUMNS):
+        m[flow + col.REMAINING] = max(0, m[flow + col.REMAINING] - m[flow + col.RATE] * lasted)
 
 
 @called
-def end_flow(s: State, server: int) -> int:
-    """Remove the first flow that is through from a settled server; its row number among all actors' firings is left in place ``ACTIVE``, -1: none."""
-    flows = s.active[server]
-    count = s.server[server, col.ACTIVE]
-    for i in range(count):
-        if flows[i, col.REMAINING] == 0:
-            actor = flows[i, col.BY_ACTOR]
-            firing = flows[i, col.BY_FIRING]
-            for j in range(i, count - 1):
-                for column in range(col.ACTIVE_COLUMNS):
-                    flows[j, column] = flows[j + 1, column]
-            # The freed row behind the last flow tells the caller whose flow it was.
-            flows[count - 1, col.BY_ACTOR] = actor
-            flows[count - 1, col.BY_FIRING] = firing
-            s.server[server, col.ACTIVE] = count - 1
-            mark_stale(s, server)
-            return count - 1
+def end_flow(m: Ints, server: int) -> int:
+    """Remove the first flow that is through from a settled server; the address of its last, now free, row, -1: none is."""
+    first = m[server + col.ACTIVE_ROWS]
+    last = first + (m[server + col.ACTIVE] - 1) * col.ACTIVE_COLUMNS
+    for flow in range(first, last + 1, col.ACTIVE_COLUMNS):
+        if m[flow + col.REMAINING] == 0:
+            actor = m[flow + col.BY_ACTOR]
+            firing = m[flow + col.BY_FIRING]
+            for place in range(flow, last):
+                m[place] = m[place + col.ACTIVE_COLUMNS]
+            # The row behind the last flow tells the caller whose flow it was.
+            m[last + col.BY_ACTOR] = actor
+            m[last + col.BY_FIRING] = firing
+            m[server + col.ACTIVE] -= 1
+            mark_stale(m, server)
+            return int(last)
     return -1
 
 
 @called
-def share_out(s: State, server: int, now: int) -> None:
-    """Give every flow of a server its rate, and let the timer ring at the next completion or change of the server's rate."""
-    settle_server(s, server, now)
-    place = s.server[server, col.RATE_NOW]
-    last = s.server[server, col.RATES_END]
-    while place + 1 < last and s.rate_time[place + 1] <= now:
-        place += 1
-    s.server[server, col.RATE_NOW] = place
-    flows = s.active[server]
-    count = s.server[server, col.ACTIVE]
-    left = s.rate[place]
+def share_out(m: Ints, server: int, now: int) -> None:
+    """Give every flow of a server its rate; the timer rings at the next completion or change of the server's rate."""
+    settle_server(m, server, now)
+    at = m[server + col.RATE_AT]
+    upcoming = at + col.RATE_COLUMNS
+    while upcoming < m[server + col.RATES_END] and m[upcoming + col.RATE_TIME] <= now:
+        at = upcoming
+        upcoming += col.RATE_COLUMNS
+    m[server + col.RATE_AT] = at
+    flow = m[server + col.ACTIVE_ROWS]
+    left = m[at + col.RATE_VALUE]
     soonest = col.INFINITY
-    if count > 0 and place + 1 < last:
-        soonest = s.rate_time[place + 1]
-    for i in range(count):
-        rate = min(flows[i, col.CAP], left // (count - i))
+    if m[server + col.ACTIVE] > 0 and upcoming < m[server + col.RATES_END]:
+        soonest = m[upcoming + col.RATE_TIME]
+    for sharers in range(m[server + col.ACTIVE], 0, -1):
+        rate = min(m[flow + col.CAP], left // sharers)
         left -= rate
-        flows[i, col.RATE] = rate
+        m[flow + col.RATE] = rate
         if rate > 0:
-            soonest = min(soonest, now + (flows[i, col.REMAINING] - 1) // rate + 1)
-    set_timer(s, s.server[server, col.SERVER_TIMER], soonest)
+            soonest = min(soonest, now + (m[flow + col.REMAINING] - 1) // rate + 1)
+        flow += col.ACTIVE_COLUMNS
+    set_timer(m, m[server + col.SERVER_TIMER], soonest)
 
 
 @called
-def share_out_stale(s: State, now: int) -> None:
+def share_out_stale(m: Ints, now: int) -> None:
     """Recompute the rates of all servers whose flows or rate have changed."""
-    for i in range(s.run[col.STALE_SERVERS]):
-        server = s.stale_server[i]
-        s.server[server, col.STALE] = 0
-        share_out(s, server, now)
-    s.run[col.STALE_SERVERS] = 0
+    for i in range(m[col.STALE_SERVERS]):
+        server = m[m[col.STALES] + i]
+        m[server + col.STALE] = 0
+        share_out(m, server, now)
+    m[col.STALE_SERVERS] = 0

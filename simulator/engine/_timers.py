@@ -8,68 +8,86 @@ from __future__ import annotations
 
 from simulator.engine import _columns as col
 from simulator.engine._jit import called, inlined
-from simulator.engine.arrays import State
+from simulator.plan import Ints
 
 
 @inlined
-def set_timer(s: State, leaf: int, time: int) -> None:
+def set_timer(m: Ints, leaf: int, time: int) -> None:
     """Let a timer ring at ``time`` (INFINITY: never)."""
-    node = leaf + (s.timer.size >> 1)
-    s.timer[node] = time
+    timers = m[col.TIMERS]
+    node = leaf + m[col.TIMER_LEAVES]
+    m[timers + node * col.NODE_COLUMNS + col.NODE_TIME] = time
     winner = leaf
     while node > 1:
-        other = s.timer[node ^ 1]
-        other_leaf = s.timer_leaf[node ^ 1]
-        is_later = other < time
-        time = other if is_later else time
-        winner = other_leaf if is_later else winner
+        beside = timers + (node ^ 1) * col.NODE_COLUMNS
+        other = m[beside + col.NODE_TIME]
+        other_leaf = m[beside + col.NODE_LEAF]
+        is_sooner = other < time
+        time = other if is_sooner else time
+        winner = other_leaf if is_sooner else winner
         node >>= 1
-        s.timer[node] = time
-        s.timer_leaf[node] = winner
+        above = timers + node * col.NODE_COLUMNS
+        m[above + col.NODE_TIME] = time
+        m[above + col.NODE_LEAF] = winner
+
+
+@inlined
+def next_time(m: Ints) -> int:
+    """When the earliest timer rings."""
+    return m[m[col.TIMERS] + col.NODE_COLUMNS + col.NODE_TIME]
+
+
+@inlined
+def next_leaf(m: Ints) -> int:
+    """The timer that rings next."""
+    return m[m[col.TIMERS] + col.NODE_COLUMNS + col.NODE_LEAF]
+
+
+@inlined
+def _move(m: Ints, place: int, source: int) -> None:
+    m[place + col.OVERLAP_TIME] = m[source + col.OVERLAP_TIME]
+    m[place + col.OVERLAP_ACTOR] = m[source + col.OVERLAP_ACTOR]
+    m[place + col.OVERLAP_FIRING] = m[source + col.OVERLAP_FIRING]
 
 
 @called
-def push_overlap(s: State, time: int, actor: int, firing: int) -> None:
+def push_overlap(m: Ints, time: int, actor: int, firing: int) -> None:
     """Remember when the compute time of a firing passes whose actor may have several under way."""
-    i = s.run[col.OVERLAPS]
-    s.run[col.OVERLAPS] = i + 1
+    heap, width = m[col.HEAP], col.OVERLAP_COLUMNS
+    i = m[col.OVERLAPS]
+    m[col.OVERLAPS] = i + 1
     while i > 0:
         up = (i - 1) >> 1
-        if s.overlap_time[up] <= time:
+        if m[heap + up * width + col.OVERLAP_TIME] <= time:
             break
-        s.overlap_time[i] = s.overlap_time[up]
-        s.overlap_actor[i] = s.overlap_actor[up]
-        s.overlap_firing[i] = s.overlap_firing[up]
+        _move(m, heap + i * width, heap + up * width)
         i = up
-    s.overlap_time[i] = time
-    s.overlap_actor[i] = actor
-    s.overlap_firing[i] = firing
+    m[heap + i * width + col.OVERLAP_TIME] = time
+    m[heap + i * width + col.OVERLAP_ACTOR] = actor
+    m[heap + i * width + col.OVERLAP_FIRING] = firing
     if i == 0:
-        set_timer(s, s.actor.shape[0], time)
+        set_timer(m, m[col.OVERLAP_LEAF_AT], time)
 
 
 @called
-def pop_overlap(s: State) -> None:
+def pop_overlap(m: Ints) -> None:
     """Forget the earliest overlapping completion."""
-    count = s.run[col.OVERLAPS] - 1
-    s.run[col.OVERLAPS] = count
-    time = s.overlap_time[count]
-    actor = s.overlap_actor[count]
-    firing = s.overlap_firing[count]
+    heap, width = m[col.HEAP], col.OVERLAP_COLUMNS
+    count = m[col.OVERLAPS] - 1
+    m[col.OVERLAPS] = count
+    last = heap + count * width
     i = 0
     while True:
         child = 2 * i + 1
         if child >= count:
             break
-        if child + 1 < count and s.overlap_time[child + 1] < s.overlap_time[child]:
+        place = heap + child * width
+        if child + 1 < count and m[place + width + col.OVERLAP_TIME] < m[place + col.OVERLAP_TIME]:
             child += 1
-        if s.overlap_time[child] >= time:
+            place += width
+        if m[place + col.OVERLAP_TIME] >= m[last + col.OVERLAP_TIME]:
             break
-        s.overlap_time[i] = s.overlap_time[child]
-        s.overlap_actor[i] = s.overlap_actor[child]
-        s.overlap_firing[i] = s.overlap_firing[child]
+        _move(m, heap + i * width, place)
         i = child
-    s.overlap_time[i] = time
-    s.overlap_actor[i] = actor
-    s.overlap_firing[i] = firing
-    set_timer(s, s.actor.shape[0], s.overlap_time[0] if count > 0 else col.INFINITY)
+    _move(m, heap + i * width, last)
+    set_timer(m, m[col.OVERLAP_LEAF_AT], m[heap + col.OVERLAP_TIME] if count > 0 else col.INFINITY)

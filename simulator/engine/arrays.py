@@ -1,91 +1,69 @@
-"""A Plan flattened into typed tables that the compiled engine runs on, and the run's state inside them.
+"""A Plan flattened into the one memory that the compiled engine runs on, with the run's state inside it.
 
 The Series stay as they are stored: one period of values in a common pool and cursors that walk it, so a plan of a
-million frames costs the memory of one. Columns are named in :mod:`simulator.engine._columns`.
+million frames costs the memory of one. Rows and columns are named in :mod:`simulator.engine._columns`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from simulator.engine import _columns as col
 from simulator.plan import Actor, Ints, Plan, Series
 
-Bytes = npt.NDArray[np.uint8]
+_TOGETHER, _TRAVELLING, _MARKED = 64, 64, 256
+"""First sizes of the rings for firings under way, tokens under way, and void marks that are still needed; they grow."""
 
 
 class State(NamedTuple):
-    """All tables of one run. The event loop is handed this and nothing else, and can stop and go on at any instant."""
+    """All of a run: its memory, and the columns of start, served and end of all firings. It can stop and go on at any instant."""
 
-    run: Ints
-    actor: Ints
-    input: Ints
-    output: Ints
-    channel: Ints
-    flow: Ints
-    server: Ints
-    resource: Ints
-    cursor: Ints
-    pattern: Ints
-    rate_time: Ints
-    rate: Ints
-    active: Ints
-    stale_server: Ints
-    waiting: Ints
-    listed: Ints
-    work: Ints
-    pending: Ints
-    timer: Ints
-    timer_leaf: Ints
-    leaf_kind: Ints
-    leaf_owner: Ints
-    overlap_time: Ints
-    overlap_actor: Ints
-    overlap_firing: Ints
-    flight: Ints
-    travel: Ints
-    start: Ints
-    served: Ints
-    end: Ints
-    marks: Bytes
-    void_frame: Bytes
-    sums: Ints
-    histogram: Ints
+    memory: Ints
+    times: Ints
+
+    def actor(self, index: int) -> Ints:
+        """The row of an actor."""
+        first = int(self.memory[col.ACTORS]) + index * col.ACTOR_COLUMNS
+        return self.memory[first : first + col.ACTOR_COLUMNS]
+
+    def channel(self, index: int) -> Ints:
+        """The row of a channel."""
+        first = int(self.memory[col.CHANNELS]) + index * col.CHANNEL_COLUMNS
+        return self.memory[first : first + col.CHANNEL_COLUMNS]
 
 
-@dataclass
-class _Tables:
-    """Rows collected while the plan is walked."""
+class _Memory:
+    """Blocks of cells one behind the other; a block may be filled after it has been placed."""
 
-    cursors: list[list[int]] = field(default_factory=list)
-    patterns: list[Ints] = field(default_factory=list)
-    places: dict[int, int] = field(default_factory=dict)
-    pooled: int = 0
-    leaves: list[tuple[int, int]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.blocks: list[Ints] = []
+        self.size = 0
+        self.patterns: dict[int, int] = {}
 
-    def cursor(self, series: Series) -> int:
-        """A new cursor at firing 0 of a series; its row."""
+    def place(self, block: Ints) -> int:
+        """The address of a block."""
+        address = self.size
+        self.blocks.append(block.reshape(-1))
+        self.size += block.size
+        return address
+
+    def reserve(self, cells: int) -> int:
+        """The address of so many zeros."""
+        return self.place(np.zeros(cells, dtype=np.int64))
+
+    def cursor(self, series: Series) -> tuple[int, ...]:
+        """The row of a cursor at firing 0 of a series."""
         pattern, step = _shortest(series)
-        key = id(series.pattern) if pattern is series.pattern else -1
-        first = self.places.get(key, -1)
+        is_shared = pattern is series.pattern
+        first = self.patterns.get(id(pattern), -1) if is_shared else -1
         if first < 0:
-            first = self.pooled
-            self.patterns.append(pattern)
-            self.pooled += pattern.size
-            if key >= 0:
-                self.places[key] = first
+            first = self.place(pattern)
+            if is_shared:
+                self.patterns[id(pattern)] = first
         kind = col.PATTERN if pattern.size > 1 else col.RAMP if step else col.FIXED
-        self.cursors.append([int(pattern[0]), first, 0, first, first + pattern.size, step, kind, 0])
-        return len(self.cursors) - 1
-
-    def leaf(self, kind: int, owner: int) -> int:
-        """A new timer."""
-        self.leaves.append((kind, owner))
-        return len(self.leaves) - 1
+        return (int(pattern[0]), first, 0, first, first + pattern.size, step, kind, 0)
 
 
 def _shortest(series: Series) -> tuple[Ints, int]:
@@ -102,220 +80,203 @@ def _shortest(series: Series) -> tuple[Ints, int]:
     return pattern, series.step
 
 
-def flatten(plan: Plan, *, counting: bool = False, bins: int = 0) -> State:
-    """The tables of a plan before its first instant. ``counting`` keeps aggregates instead of a column entry per firing."""
-    tables = _Tables()
-    is_lossy = any(a.drop for a in plan.actors)
-    actors = np.zeros((len(plan.actors), col.ACTOR_COLUMNS), dtype=np.int64)
-    for index in range(len(plan.actors)):
-        tables.leaf(col.COMPUTE_LEAF, index)
-    tables.leaf(col.OVERLAP_LEAF, 0)
-    resources, rows = _resource_table(plan)
-    inputs, outputs, flows = _actor_tables(plan, tables, actors, rows, is_lossy)
-    channels = _channel_table(plan, tables, actors, inputs, outputs, is_lossy, bins)
-    servers, rate_time, rate = _server_table(plan, tables)
-    sizes = _ring_columns(plan, actors, counting, is_lossy)
-    timers = _timer_tree(tables.leaves)
-    cells = sizes.columns
-    empty = np.zeros(0, dtype=np.int64)
-    state = State(
-        run=np.zeros(col.RUN_COLUMNS, dtype=np.int64),
-        actor=actors,
-        input=inputs,
-        output=outputs,
-        channel=channels,
-        flow=flows,
-        server=servers,
-        resource=resources,
-        cursor=_table(tables.cursors, col.CURSOR_COLUMNS),
-        pattern=np.concatenate(tables.patterns) if tables.patterns else empty,
-        rate_time=rate_time,
-        rate=rate,
-        active=np.zeros((len(plan.servers), sizes.flows, col.ACTIVE_COLUMNS), dtype=np.int64),
-        stale_server=np.zeros(len(plan.servers), dtype=np.int64),
-        waiting=np.zeros(len(plan.actors), dtype=np.int64),
-        listed=np.zeros(len(resources), dtype=np.int64),
-        work=np.zeros(len(plan.actors) + 1, dtype=np.int64),
-        pending=np.zeros(len(plan.actors), dtype=np.int64),
-        timer=timers[0],
-        timer_leaf=timers[1],
-        leaf_kind=np.array([kind for kind, _ in tables.leaves], dtype=np.int64),
-        leaf_owner=np.array([owner for _, owner in tables.leaves], dtype=np.int64),
-        overlap_time=np.zeros(sizes.flight, dtype=np.int64),
-        overlap_actor=np.zeros(sizes.flight, dtype=np.int64),
-        overlap_firing=np.zeros(sizes.flight, dtype=np.int64),
-        flight=np.zeros(sizes.flight, dtype=np.int64),
-        travel=np.zeros(sizes.travel, dtype=np.int64),
-        start=np.empty(cells, dtype=np.int64),
-        served=np.empty(cells, dtype=np.int64),
-        end=np.empty(0 if counting else cells, dtype=np.int64),
-        marks=np.zeros(sizes.marks, dtype=np.uint8),
-        void_frame=np.zeros(plan.frames if is_lossy else 0, dtype=np.uint8),
-        sums=np.zeros((len(plan.actors), col.SUM_COLUMNS), dtype=np.int64),
-        histogram=np.zeros((len(plan.channels) if counting else 0, bins), dtype=np.int64),
-    )
-    _set_out(state, plan, is_lossy, counting)
-    return state
+class _Flattener:
+    """Walks a plan once and lays out its rows."""
 
+    def __init__(self, plan: Plan, counting: bool, bins: int) -> None:
+        self.plan, self.counting, self.bins = plan, counting, bins
+        self.is_lossy = any(a.drop for a in plan.actors)
+        self.memory = memory = _Memory()
+        self.run, _ = self.table(1, col.RUN_COLUMNS)
+        self.actors, self.actors_at = self.table(len(plan.actors), col.ACTOR_COLUMNS)
+        self.channels, self.channels_at = self.table(len(plan.channels), col.CHANNEL_COLUMNS)
+        self.servers, self.servers_at = self.table(len(plan.servers), col.SERVER_COLUMNS)
+        self.cursors, self.cursors_at = self.table(self._cursors(), col.CURSOR_COLUMNS)
+        self.cursors_used = 0
+        self.leaves: list[tuple[int, int]] = [(col.COMPUTE_LEAF, self.actor_at(i)) for i in range(len(plan.actors))]
+        self.leaves.append((col.OVERLAP_LEAF, -1))
+        self.resource_at = self._resources()
+        self.rings = 0
+        self.columns = 0
+        self.flows_at_once = [0] * len(plan.servers)
+        for index, actor in enumerate(plan.actors):
+            self._facts(self.actors[index], index, actor)
+            self._rings(self.actors[index], actor)
+            self._ports(self.actors[index], actor)
+        self._channel_rows()
+        self._server_rows()
+        self._run_row(memory)
 
-def _table(rows: list[list[int]], columns: int) -> Ints:
-    return np.array(rows, dtype=np.int64).reshape(len(rows), columns)
+    def table(self, rows: int, columns: int) -> tuple[Ints, int]:
+        """A table of zeros and its address."""
+        cells = np.zeros((rows, columns), dtype=np.int64)
+        return cells, self.memory.place(cells)
 
+    def actor_at(self, index: int) -> int:
+        return self.actors_at + index * col.ACTOR_COLUMNS
 
-def _set_out(state: State, plan: Plan, is_lossy: bool, counting: bool) -> None:
-    """Time 0: every actor is to be looked at once."""
-    count = len(plan.actors)
-    state.run[col.LEFT] = plan.firings
-    state.run[col.LOSSY] = is_lossy
-    state.run[col.COUNTING] = counting
-    state.run[col.UNTIL] = col.INFINITY
-    state.run[col.WORK] = count
-    state.work[:count] = np.arange(count)[::-1]
-    state.actor[:, col.QUEUED] = 1
-    state.sums[:, col.FIRST_START] = -1
-    state.sums[:, col.LAST_END] = -1
+    def channel_at(self, index: int) -> int:
+        return self.channels_at + index * col.CHANNEL_COLUMNS
 
+    def _cursors(self) -> int:
+        """How many cursors there can be at most."""
+        return sum(5 + 3 * len(a.inputs) + 4 * len(a.outputs) + len(a.flows) for a in self.plan.actors)
 
-def _actor_tables(
-    plan: Plan, tables: _Tables, actors: Ints, rows: dict[int, int], is_lossy: bool
-) -> tuple[Ints, Ints, Ints]:
-    inputs: list[list[int]] = []
-    outputs: list[list[int]] = []
-    flows: list[list[int]] = []
-    for index, actor in enumerate(plan.actors):
-        row = actors[index]
-        row[col.INPUTS], row[col.OUTPUTS], row[col.FLOWS] = len(inputs), len(outputs), len(flows)
-        _actor_facts(plan, tables, row, index, actor, rows, is_lossy)
-        own = {p.channel: len(inputs) + i for i, p in enumerate(actor.inputs)}
-        writes = {o.channel for o in actor.outputs}
-        for port in actor.inputs:
-            at_start = plan.discipline_of(port.channel).releases_at_start
-            own_free = tables.cursor(port.free) if port.channel in writes and not at_start else -1
-            inputs.append([port.channel, tables.cursor(port.need), tables.cursor(port.free), at_start, own_free, 0])
-        for out in actor.outputs:
-            claims = plan.discipline_of(out.channel).claims_at_start
-            row[col.BLOCKS_AFTER_SERVICE] |= not claims
-            claim = tables.cursor(out.put) if claims or actor.drop else -1
-            arrive = tables.cursor(out.put) if row[col.LATENCY] >= 0 else -1
-            outputs.append([out.channel, claim, tables.cursor(out.put), arrive, claims, own.get(out.channel, -1)])
-        for flow in actor.flows:
-            flows.append([flow.server, tables.cursor(flow.work), col.INFINITY if flow.cap is None else flow.cap])
-        row[col.INPUTS_END], row[col.OUTPUTS_END], row[col.FLOWS_END] = len(inputs), len(outputs), len(flows)
-    return _table(inputs, col.INPUT_COLUMNS), _table(outputs, col.OUTPUT_COLUMNS), _table(flows, col.FLOW_COLUMNS)
+    def cursor(self, series: Series) -> int:
+        """A new cursor at firing 0 of a series."""
+        row = self.cursors_used
+        self.cursors_used += 1
+        self.cursors[row] = self.memory.cursor(series)
+        return self.cursors_at + row * col.CURSOR_COLUMNS
 
+    def leaf(self, kind: int, owner: int) -> int:
+        """A new timer."""
+        self.leaves.append((kind, owner))
+        return len(self.leaves) - 1
 
-def _actor_facts(
-    plan: Plan, tables: _Tables, row: Ints, index: int, actor: Actor, rows: dict[int, int], is_lossy: bool
-) -> None:
-    row[col.FIRINGS] = actor.firings
-    row[col.CONCURRENCY] = actor.concurrency
-    row[col.SINGLE] = min(actor.concurrency, actor.firings) <= 1
-    row[col.DUE] = col.INFINITY
-    row[col.COMPUTE] = tables.cursor(actor.compute)
-    waits = actor.release.maximum() > 0
-    row[col.RELEASE] = tables.cursor(actor.release) if waits else -1
-    row[col.RELEASE_TIMER] = tables.leaf(col.RELEASE_LEAF, index) if waits else -1
-    travels = actor.latency.maximum() > 0
-    row[col.LATENCY] = tables.cursor(actor.latency) if travels else -1
-    row[col.ARRIVAL_TIMER] = tables.leaf(col.ARRIVAL_LEAF, index) if travels else -1
-    row[col.RESOURCE] = rows.get(-1 if actor.resource is None else actor.resource, -1)
-    row[col.SLOTS] = actor.slots
-    row[col.PRIORITY] = actor.priority
-    row[col.READY] = -1
-    row[col.DROP] = actor.drop
-    if is_lossy:
-        row[col.FIRST_FRAME] = tables.cursor(actor.first_frame)
-        row[col.LAST_FRAME] = tables.cursor(actor.last_frame)
+    def _resources(self) -> dict[int, int]:
+        """Rows for the contended resources only; the address of each."""
+        wanted = [0] * len(self.plan.resources)
+        users = [0] * len(self.plan.resources)
+        for actor in self.plan.actors:
+            if actor.resource is not None:
+                wanted[actor.resource] += actor.slots * min(actor.concurrency, actor.firings)
+                users[actor.resource] += 1
+        places = {}
+        for index, resource in enumerate(self.plan.resources):
+            if wanted[index] > resource.slots:
+                segment = self.memory.reserve(users[index])
+                places[index] = self.memory.place(np.array([resource.slots, segment, 0, 0], dtype=np.int64))
+        self.run[0, col.LISTS] = self.memory.reserve(len(places))
+        return places
 
+    def _facts(self, row: Ints, index: int, actor: Actor) -> None:
+        own = self.actor_at(index)
+        row[col.FIRINGS] = actor.firings
+        row[col.CONCURRENCY] = actor.concurrency
+        row[col.SINGLE] = min(actor.concurrency, actor.firings) <= 1
+        row[col.DUE] = col.INFINITY
+        row[col.TIMER] = index
+        row[col.COMPUTE] = self.cursor(actor.compute)
+        waits = actor.release.maximum() > 0
+        row[col.RELEASE] = self.cursor(actor.release) if waits else -1
+        row[col.RELEASE_TIMER] = self.leaf(col.RELEASE_LEAF, own) if waits else -1
+        travels = actor.latency.maximum() > 0
+        row[col.LATENCY] = self.cursor(actor.latency) if travels else -1
+        row[col.ARRIVAL_TIMER] = self.leaf(col.ARRIVAL_LEAF, own) if travels else -1
+        row[col.RESOURCE] = -1 if actor.resource is None else self.resource_at.get(actor.resource, -1)
+        row[col.SLOTS] = actor.slots
+        row[col.PRIORITY] = actor.priority
+        row[col.READY] = -1
+        row[col.QUEUED] = 1
+        row[col.DROP] = actor.drop
+        row[col.FIRST_START] = row[col.LAST_END] = -1
+        if self.is_lossy:
+            row[col.FIRST_FRAME] = self.cursor(actor.first_frame)
+            row[col.LAST_FRAME] = self.cursor(actor.last_frame)
 
-def _resource_table(plan: Plan) -> tuple[Ints, dict[int, int]]:
-    """Contended resources only, and the row of each."""
-    wanted = [0] * len(plan.resources)
-    users = [0] * len(plan.resources)
-    for actor in plan.actors:
-        if actor.resource is not None:
-            wanted[actor.resource] += actor.slots * min(actor.concurrency, actor.firings)
-            users[actor.resource] += 1
-    table: list[list[int]] = []
-    rows: dict[int, int] = {}
-    segment = 0
-    for index, resource in enumerate(plan.resources):
-        if wanted[index] > resource.slots:
-            rows[index] = len(table)
-            table.append([resource.slots, segment, 0, 0])
-            segment += users[index]
-    return _table(table, col.RESOURCE_COLUMNS), rows
-
-
-def _channel_table(
-    plan: Plan, tables: _Tables, actors: Ints, inputs: Ints, outputs: Ints, is_lossy: bool, bins: int
-) -> Ints:
-    table = np.zeros((len(plan.channels), col.CHANNEL_COLUMNS), dtype=np.int64)
-    table[:, [col.WRITER, col.READER, col.MARK_PUT]] = -1
-    for index, channel in enumerate(plan.channels):
-        row = table[index]
-        row[col.CAPACITY] = col.INFINITY if channel.capacity is None else channel.capacity
-        row[col.USED] = row[col.READABLE] = row[col.PEAK] = row[col.MARK_LEFT] = channel.initial
-        row[col.MARK_FIRING] = -1
-        levels = bins if channel.capacity is None else channel.capacity + 1
-        row[col.BIN_WIDTH] = max(1, -(-levels // bins)) if bins else 1
-    for index, actor in enumerate(plan.actors):
-        for port in actor.inputs:
-            table[port.channel, col.READER] = index
-        for out in actor.outputs:
-            table[out.channel, col.WRITER] = index
-            if is_lossy:
-                table[out.channel, col.MARK_PUT] = tables.cursor(out.put)
-    return table
-
-
-def _server_table(plan: Plan, tables: _Tables) -> tuple[Ints, Ints, Ints]:
-    table: list[list[int]] = []
-    times: list[int] = []
-    rates: list[int] = []
-    for index, server in enumerate(plan.servers):
-        first = len(times)
-        times.extend(server.times)
-        rates.extend(server.rates)
-        table.append([0, 0, first, first, len(times), tables.leaf(col.SERVER_LEAF, index), 0, 0])
-    rows = _table(table, col.SERVER_COLUMNS)
-    return rows, np.array(times, dtype=np.int64), np.array(rates, dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sizes:
-    columns: int
-    flight: int
-    travel: int
-    marks: int
-    flows: int
-
-
-def _ring_columns(plan: Plan, actors: Ints, counting: bool, is_lossy: bool) -> _Sizes:
-    """Give every actor its place in the firing columns and in the rings of what is under way."""
-    columns = flight = travel = marks = 0
-    on_server = [0] * len(plan.servers)
-    for row, actor in zip(actors, plan.actors, strict=True):
-        together = max(1, min(actor.concurrency, actor.firings, 64))
+    def _rings(self, row: Ints, actor: Actor) -> None:
+        """Give an actor its place in the firing columns and in the rings of what is under way."""
+        together = max(1, min(actor.concurrency, actor.firings, _TOGETHER))
         ring = 1 << (together - 1).bit_length()
-        row[col.FLIGHT], row[col.FLIGHT_FOLD] = flight, ring - 1
-        flight += ring
-        row[col.COLUMN], row[col.FOLD] = (row[col.FLIGHT], ring - 1) if counting else (columns, -1)
-        columns += actor.firings
-        row[col.TRAVEL], row[col.TRAVEL_FOLD] = travel, 63
-        travel += 64 if row[col.LATENCY] >= 0 else 0
-        row[col.MARKS], row[col.MARKS_FOLD] = (marks, 255) if counting else (row[col.COLUMN], -1)
-        marks += 256
+        row[col.FLIGHT], row[col.FLIGHT_FOLD] = self.memory.reserve(ring), ring - 1
+        row[col.COLUMN], row[col.FOLD] = self.columns, ring - 1 if self.counting else -1
+        self.columns += ring if self.counting else actor.firings
+        self.rings += ring
+        if row[col.LATENCY] >= 0:
+            row[col.TRAVEL], row[col.TRAVEL_FOLD] = self.memory.reserve(_TRAVELLING), _TRAVELLING - 1
+        if self.is_lossy:
+            marks, fold = (_MARKED, _MARKED - 1) if self.counting else (actor.firings, -1)
+            row[col.MARKS], row[col.MARKS_FOLD] = self.memory.reserve(marks), fold
         for flow in actor.flows:
-            on_server[flow.server] += ring
-    marks = (marks if counting else columns) if is_lossy else 0
-    return _Sizes(flight if counting else columns, flight, travel, marks, max(on_server, default=0))
+            self.flows_at_once[flow.server] += ring
+
+    def _ports(self, row: Ints, actor: Actor) -> None:
+        """The inputs, outputs and flows of an actor, each kind in one block."""
+        written = {o.channel for o in actor.outputs}
+        inputs, outputs, flows = [], [], []
+        for port in actor.inputs:
+            at_start = self.plan.discipline_of(port.channel).releases_at_start
+            own_free = self.cursor(port.free) if port.channel in written and not at_start else -1
+            need, free = self.cursor(port.need), self.cursor(port.free)
+            inputs.append([self.channel_at(port.channel), need, free, at_start, own_free, 0])
+        row[col.INPUTS] = self.memory.place(np.array(inputs, dtype=np.int64))
+        row[col.INPUTS_END] = self.memory.size
+        own = {p.channel: int(row[col.INPUTS]) + i * col.INPUT_COLUMNS for i, p in enumerate(actor.inputs)}
+        for out in actor.outputs:
+            claims = self.plan.discipline_of(out.channel).claims_at_start
+            row[col.BLOCKS_AFTER_SERVICE] |= not claims
+            claim = self.cursor(out.put) if claims or actor.drop else -1
+            arrive = self.cursor(out.put) if row[col.LATENCY] >= 0 else -1
+            write = self.cursor(out.put)
+            outputs.append([self.channel_at(out.channel), claim, write, arrive, claims, own.get(out.channel, -1)])
+        row[col.OUTPUTS] = self.memory.place(np.array(outputs, dtype=np.int64))
+        row[col.OUTPUTS_END] = self.memory.size
+        for flow in actor.flows:
+            cap = col.INFINITY if flow.cap is None else flow.cap
+            flows.append([self.servers_at + flow.server * col.SERVER_COLUMNS, self.cursor(flow.work), cap, 0])
+        row[col.FLOWS] = self.memory.place(np.array(flows, dtype=np.int64))
+        row[col.FLOWS_END] = self.memory.size
+
+    def _channel_rows(self) -> None:
+        self.channels[:, [col.WRITER, col.READER, col.MARK_PUT, col.MARK_FIRING]] = -1
+        for index, channel in enumerate(self.plan.channels):
+            row = self.channels[index]
+            row[col.CAPACITY] = col.INFINITY if channel.capacity is None else channel.capacity
+            row[[col.USED, col.READABLE, col.PEAK, col.MARK_LEFT]] = channel.initial
+            levels = self.bins if channel.capacity is None else channel.capacity + 1
+            row[col.BIN_WIDTH] = max(1, -(-levels // self.bins)) if self.bins else 1
+            row[col.HISTOGRAM] = self.memory.reserve(self.bins)
+        for index, actor in enumerate(self.plan.actors):
+            for port in actor.inputs:
+                self.channels[port.channel, col.READER] = self.actor_at(index)
+            for out in actor.outputs:
+                self.channels[out.channel, col.WRITER] = self.actor_at(index)
+                if self.is_lossy:
+                    self.channels[out.channel, col.MARK_PUT] = self.cursor(out.put)
+
+    def _server_rows(self) -> None:
+        for index, server in enumerate(self.plan.servers):
+            row = self.servers[index]
+            rates = self.memory.place(np.array(list(zip(server.times, server.rates, strict=True)), dtype=np.int64))
+            row[col.RATE_AT], row[col.RATES_END] = rates, self.memory.size
+            row[col.ACTIVE_ROWS] = self.memory.reserve(self.flows_at_once[index] * col.ACTIVE_COLUMNS)
+            row[col.SERVER_TIMER] = self.leaf(col.SERVER_LEAF, self.servers_at + index * col.SERVER_COLUMNS)
+
+    def _run_row(self, memory: _Memory) -> None:
+        """Time 0: every actor is to be looked at once."""
+        plan, run = self.plan, self.run[0]
+        count = len(plan.actors)
+        run[col.LEFT] = plan.firings
+        run[col.UNTIL] = col.INFINITY
+        run[col.TIMER_LEAVES] = size = max(2, 1 << (len(self.leaves) - 1).bit_length())
+        tree = np.full((2 * size, col.NODE_COLUMNS), col.INFINITY, dtype=np.int64)
+        tree[:, col.NODE_LEAF] = 0
+        tree[size:, col.NODE_LEAF] = np.arange(size)
+        run[col.TIMERS] = memory.place(tree)
+        run[col.LEAVES] = memory.place(np.array(self.leaves, dtype=np.int64))
+        run[col.OVERLAP_LEAF_AT] = count
+        run[col.ACTORS], run[col.ACTORS_END] = self.actors_at, self.actor_at(count)
+        run[col.CHANNELS], run[col.CHANNELS_END] = self.channels_at, self.channel_at(len(plan.channels))
+        run[col.SERVERS] = self.servers_at
+        run[col.SERVERS_END] = self.servers_at + len(plan.servers) * col.SERVER_COLUMNS
+        run[col.CURSORS] = self.cursors_at
+        run[col.CURSORS_END] = self.cursors_at + self.cursors_used * col.CURSOR_COLUMNS
+        run[col.WORKLIST] = memory.place(np.array([self.actor_at(i) for i in reversed(range(count))], dtype=np.int64))
+        run[col.WORK] = count
+        memory.reserve(1)
+        run[col.PENDINGS] = memory.reserve(count)
+        run[col.STALES] = memory.reserve(len(plan.servers))
+        run[col.HEAP] = memory.reserve(self.rings * col.OVERLAP_COLUMNS)
+        run[col.COLUMN_LENGTH] = self.columns
+        run[col.LOSSY] = self.is_lossy
+        run[col.VOID_FRAMES] = memory.reserve(plan.frames if self.is_lossy else 0)
+        run[col.COUNTING] = self.counting
+        run[col.BINS] = self.bins
 
 
-def _timer_tree(leaves: list[tuple[int, int]]) -> tuple[Ints, Ints]:
-    """A tournament tree over all timers: node 1 holds the earliest time and the timer that rings then."""
-    size = max(2, 1 << (len(leaves) - 1).bit_length())
-    timer = np.full(2 * size, col.INFINITY, dtype=np.int64)
-    timer_leaf = np.zeros(2 * size, dtype=np.int64)
-    timer_leaf[size:] = np.arange(size)
-    return timer, timer_leaf
+def flatten(plan: Plan, *, counting: bool = False, bins: int = 0) -> State:
+    """A plan before its first instant. ``counting`` keeps aggregates (and histograms of ``bins``) instead of a column entry per firing."""
+    flat = _Flattener(plan, counting, bins)
+    columns = 2 if counting else 3
+    return State(np.concatenate(flat.memory.blocks), np.empty(columns * flat.columns, dtype=np.int64))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.engine import _columns as col
 from simulator.engine.arrays import State, flatten
@@ -33,7 +34,7 @@ def run_compiled(
     Raises ``DeadlockError`` when nothing can move and firings remain.
     """
     state = flatten(plan)
-    state, outcome = drive(state, plan.firings, until=until, progress=progress)
+    state, outcome = drive(state, until=until, progress=progress, firings=plan.firings)
     trace = _trace(plan, state, outcome, until)
     if outcome == col.STUCK:
         from simulator.deadlock import deadlock_error
@@ -43,22 +44,22 @@ def run_compiled(
 
 
 def drive(
-    state: State, firings: int, *, until: int | None = None, progress: Progress | None = None
+    state: State, *, until: int | None = None, progress: Progress | None = None, firings: int = 0
 ) -> tuple[State, int]:
     """Run the event loop in chunks until it is done; the final state and FINISHED, STUCK, PAST_UNTIL or PAUSED (by the keyboard)."""
     from simulator.engine._kernel import run_events
 
-    state.run[col.UNTIL] = col.INFINITY if until is None else until
+    state.memory[col.UNTIL] = col.INFINITY if until is None else until
     try:
         while True:
-            state.run[col.LIMIT] = max(0, int(state.run[col.LEFT]) - _CHUNK)
-            outcome = run_events(state)
+            memory = state.memory
+            memory[col.LIMIT] = max(0, int(memory[col.LEFT]) - _CHUNK)
+            outcome = run_events(memory, state.times)
             if outcome == col.GROW:
                 state = grow(state)
                 continue
             if progress:
-                left = int(state.run[col.LEFT])
-                progress(int(state.run[col.NOW]), firings - left, firings)
+                progress(int(memory[col.NOW]), firings - int(memory[col.LEFT]), firings)
             if outcome != col.PAUSED:
                 return state, outcome
     except KeyboardInterrupt:
@@ -67,24 +68,32 @@ def drive(
 
 def _trace(plan: Plan, state: State, outcome: int, until: int | None) -> Trace:
     """The columns as one array an actor; what has not happened is -1."""
+    length = int(state.memory[col.COLUMN_LENGTH])
     starts, services, ends, voids = [], [], [], []
-    nothing = np.zeros((), dtype=np.bool_)
-    for row, actor in zip(state.actor, plan.actors, strict=True):
+    for index, actor in enumerate(plan.actors):
+        row = state.actor(index)
         first = int(row[col.COLUMN])
-        last = first + actor.firings
-        starts.append(state.start[first:last])
-        services.append(state.served[first:last])
-        ends.append(state.end[first:last])
-        lossy = bool(state.run[col.LOSSY])
-        voids.append(state.marks[first:last].view(np.bool_) if lossy else np.broadcast_to(nothing, actor.firings))
+        start, served, end = (state.times[first + i * length :][: actor.firings] for i in range(3))
         if outcome != col.FINISHED:
-            _erase_future(state, row, starts[-1], services[-1], ends[-1])
-    now = int(state.run[col.NOW])
+            _erase_future(state, row, start, served, end)
+        starts.append(start)
+        services.append(served)
+        ends.append(end)
+        voids.append(_void(state, row, actor.firings))
+    now = int(state.memory[col.NOW])
     if outcome == col.PAST_UNTIL and until is not None:
         now = until
     return Trace(
         tuple(starts), tuple(services), tuple(ends), tuple(voids), now, outcome == col.FINISHED, "compiled", _REASON
     )
+
+
+def _void(state: State, row: Ints, firings: int) -> npt.NDArray[np.bool_]:
+    """The void marks of an actor; without a lossy source one False stands for all."""
+    if not state.memory[col.LOSSY]:
+        return np.broadcast_to(np.zeros((), dtype=np.bool_), firings)
+    marks: npt.NDArray[np.bool_] = state.memory[int(row[col.MARKS]) :][:firings].astype(np.bool_)
+    return marks
 
 
 def _erase_future(state: State, row: Ints, start: Ints, served: Ints, end: Ints) -> None:
@@ -93,5 +102,5 @@ def _erase_future(state: State, row: Ints, start: Ints, served: Ints, end: Ints)
     start[started:] = end[ended:] = served[started:] = -1
     for firing in range(ended, started):
         place = int(row[col.FLIGHT]) + (firing & int(row[col.FLIGHT_FOLD]))
-        if row[col.OPEN] if row[col.SINGLE] else state.flight[place]:
+        if row[col.OPEN] if row[col.SINGLE] else state.memory[place]:
             served[firing] = -1

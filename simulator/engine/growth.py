@@ -2,67 +2,75 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 
 from simulator.engine import _columns as col
-from simulator.engine.arrays import Bytes, State
+from simulator.engine.arrays import State
 from simulator.plan import Ints
-
-Cells = TypeVar("Cells", Ints, Bytes)
 
 
 def grow(state: State) -> State:
     """Double the ring that the event loop has asked for; the rest of the state is kept."""
-    actor = int(state.run[col.GROW_ROW])
-    ring = int(state.run[col.GROW_TABLE])
-    row = state.actor[actor]
+    memory = state.memory
+    actor = int(memory[col.GROW_ACTOR])
+    ring = int(memory[col.GROW_RING])
     if ring == col.TRAVEL_RING:
-        travel = _doubled(state.travel, state.actor, actor, col.TRAVEL, col.TRAVEL_FOLD, int(row[col.ENDED]))
-        return state._replace(travel=travel)
+        return State(_doubled(memory, actor, col.TRAVEL, col.TRAVEL_FOLD, int(memory[actor + col.ENDED])), state.times)
     if ring == col.MARKS_RING:
-        marks = _doubled(state.marks, state.actor, actor, col.MARKS, col.MARKS_FOLD, int(row[col.ENDED]))
-        return state._replace(marks=marks)
+        return State(_doubled(memory, actor, col.MARKS, col.MARKS_FOLD, int(memory[actor + col.ENDED])), state.times)
     return _grow_flight(state, actor)
 
 
 def _grow_flight(state: State, actor: int) -> State:
     """The ring of firings between start and end, and with it all that holds something of each of them."""
-    row = state.actor[actor]
-    more = int(row[col.FLIGHT_FOLD]) + 1
-    newest = int(row[col.STARTED])
-    columns = {}
-    if state.run[col.COUNTING]:
-        for name in ("start", "served"):
-            before = state.actor[:, [col.COLUMN, col.FOLD]].copy()
-            columns[name] = _doubled(getattr(state, name), state.actor, actor, col.COLUMN, col.FOLD, newest)
-            if name == "start":
-                state.actor[:, [col.COLUMN, col.FOLD]] = before
-    flight = _doubled(state.flight, state.actor, actor, col.FLIGHT, col.FLIGHT_FOLD, newest)
-    rows = state.active.shape[1] + more * int(row[col.FLOWS_END] - row[col.FLOWS])
-    active = np.zeros((state.active.shape[0], rows, col.ACTIVE_COLUMNS), dtype=np.int64)
-    active[:, : state.active.shape[1]] = state.active
-    return state._replace(
-        flight=flight,
-        active=active,
-        overlap_time=_longer(state.overlap_time, more),
-        overlap_actor=_longer(state.overlap_actor, more),
-        overlap_firing=_longer(state.overlap_firing, more),
-        **columns,
-    )
+    memory, times = state
+    newest = int(memory[actor + col.STARTED])
+    more = int(memory[actor + col.FLIGHT_FOLD]) + 1
+    if memory[col.COUNTING]:
+        times = _wider_columns(memory, times, actor, newest)
+    memory = _doubled(memory, actor, col.FLIGHT, col.FLIGHT_FOLD, newest)
+    heap = memory[int(memory[col.HEAP]) :][: int(memory[col.OVERLAPS]) * col.OVERLAP_COLUMNS]
+    rings = _flights(memory)
+    memory = _moved(memory, col.HEAP, heap, rings * col.OVERLAP_COLUMNS)
+    for use in range(int(memory[actor + col.FLOWS]), int(memory[actor + col.FLOWS_END]), col.FLOW_COLUMNS):
+        server = int(memory[use + col.FLOW_SERVER])
+        active = memory[int(memory[server + col.ACTIVE_ROWS]) :][: int(memory[server + col.ACTIVE]) * col.ACTIVE_COLUMNS]
+        room = active.size + (_flights(memory) + more) * col.ACTIVE_COLUMNS
+        memory = _moved(memory, server + col.ACTIVE_ROWS, active, room)
+    return State(memory, times)
 
 
-def _longer(cells: Ints, more: int) -> Ints:
-    return np.concatenate((cells, np.zeros(more, dtype=np.int64)))
+def _flights(memory: Ints) -> int:
+    """How many firings all rings together can hold between start and end."""
+    actors = range(int(memory[col.ACTORS]), int(memory[col.ACTORS_END]), col.ACTOR_COLUMNS)
+    return sum(int(memory[actor + col.FLIGHT_FOLD]) + 1 for actor in actors)
 
 
-def _doubled(cells: Cells, actors: Ints, actor: int, column: int, fold: int, newest: int) -> Cells:
-    """The cells with one actor's ring twice as long, at the end; the newest firings keep their values. Its old cells are left behind."""
-    size = int(actors[actor, fold]) + 1
+def _wider_columns(memory: Ints, times: Ints, actor: int, newest: int) -> Ints:
+    """Aggregate runs fold start and served; both columns get a ring twice as long for the actor, behind all others."""
+    length, first, fold = (int(memory[i]) for i in (col.COLUMN_LENGTH, actor + col.COLUMN, actor + col.FOLD))
+    size = fold + 1
     firings = np.arange(max(0, newest - size), newest)
-    ring = np.zeros(2 * size, dtype=cells.dtype)
-    ring[firings & (2 * size - 1)] = cells[int(actors[actor, column]) + (firings & (size - 1))]
-    actors[actor, column] = cells.size
-    actors[actor, fold] = 2 * size - 1
-    return np.concatenate((cells, ring))
+    columns = np.zeros((2, length + 2 * size), dtype=np.int64)
+    columns[:, :length] = times.reshape(2, length)
+    columns[:, length + (firings & (2 * size - 1))] = columns[:, first + (firings & fold)]
+    memory[col.COLUMN_LENGTH], memory[actor + col.COLUMN], memory[actor + col.FOLD] = length + 2 * size, length, 2 * size - 1
+    return columns.reshape(-1)
+
+
+def _moved(memory: Ints, pointer: int, block: Ints, cells: int) -> Ints:
+    """The memory with a block copied to a place of ``cells`` at its end; the cell ``pointer`` holds the new address."""
+    place = np.zeros(cells, dtype=np.int64)
+    place[: block.size] = block
+    memory[pointer] = memory.size
+    return np.concatenate((memory, place))
+
+
+def _doubled(memory: Ints, actor: int, column: int, fold: int, newest: int) -> Ints:
+    """The memory with one ring of an actor twice as long, at its end; the newest firings keep their values."""
+    size = int(memory[actor + fold]) + 1
+    firings = np.arange(max(0, newest - size), newest)
+    ring = np.zeros(2 * size, dtype=np.int64)
+    ring[firings & (2 * size - 1)] = memory[int(memory[actor + column]) + (firings & (size - 1))]
+    memory[actor + fold] = 2 * size - 1
+    return _moved(memory, actor + column, ring, ring.size)
