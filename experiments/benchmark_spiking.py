@@ -27,7 +27,7 @@ from workloads.spiking.activity import with_activity
 from workloads.spiking.network import NetworkBuilder, SpikingNetwork
 from workloads.spiking.neurons import Neuron
 from workloads.spiking.scenes import moving_scene
-from workloads.spiking.simulate import Simulation
+from workloads.spiking.simulation import Simulation
 from workloads.spiking.spikes import Spikes, make_spikes
 
 # Hop, packet, synapse and neuron costs of the order of published ones (Davies et al., IEEE Micro 38(1), 2018, Table 2).
@@ -60,7 +60,7 @@ def gesture_network(seed: int, steps: int, rate: float) -> tuple[SpikingNetwork,
 
 
 def measure(network: SpikingNetwork, scene: Spikes, steps: int, scale: int, detailed: bool) -> dict[str, float]:
-    """CPU milliseconds a step by part, and the mean counts a step, with each layer on ``scale`` times the cores it needs."""
+    """CPU milliseconds and mean counts a step, each layer on ``scale`` times the cores it needs."""
     mesh = Mesh(8, 4 * scale, 4)
     needed = {p.name: -(-p.size // 1024) * scale for p in network.layers}
     placement = place(network, mesh.cores, cores_per_layer={n: min(k, network[n].size) for n, k in needed.items()})

@@ -29,7 +29,7 @@ import numpy.typing as npt
 from simulator.elements.mesh import OUTSIDE, Mesh
 from simulator.elements.spike_costs import SpikeCosts
 from simulator.elements.spike_traffic import TrafficCounter
-from workloads.spiking.simulate import Block
+from workloads.spiking.simulation import Block
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -115,7 +115,7 @@ class PacketWalk:
         flat = tail.reshape(-1)
         flat[queue[closes]] -= at[closes]
         costs = self._costs
-        processing = costs.packet_in.time + synapses * (costs.synapse.time + costs.dendrite.time)
+        processing: Floats = costs.packet_in.time + synapses * (costs.synapse.time + costs.dendrite.time)
         return Packets(steps, step[rows], source[rows], target, synapses, generation, processing, tail)
 
     def _firing(self, block: Block, steps: int) -> tuple[Ints, Ints, Ints, Ints]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from simulator.elements.mesh import OUTSIDE
 from simulator.elements.placement import Placement
 from workloads.spiking.connections import FanOut
-from workloads.spiking.simulate import Block
+from workloads.spiking.simulation import Block
 from workloads.spiking.spikes import Spikes
 
 Ints = npt.NDArray[np.int64]

@@ -203,7 +203,7 @@ def _strongly_connected(names: Sequence[str], after: dict[str, list[str]]) -> li
         work: list[tuple[str, int]] = [(root, 0)]
         while work:
             name, branch = work.pop()
-            if branch == 0:
+            if name not in position:
                 position[name] = lowest[name] = len(position)
                 open_names.append(name)
             for i in range(branch, len(after[name])):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from workloads.spiking.simulate import SpikingRun
+from workloads.spiking.simulation import SpikingRun
 from workloads.spiking.spikes import Spikes
 
 
