@@ -20,9 +20,9 @@ def recorded_stream(
     *,
     file: Path,
 ) -> TokenStream:
-    """Work by frame and layer as recorded in a file (see :mod:`workloads.streamfile`).
+    """Work by frame and layer as recorded in a CSV or Parquet file.
 
-    ``frames`` takes the first so many; ``arrivals`` replaces the recorded ones. Raises
+    :mod:`workloads.streamfile` tells the columns. ``frames`` takes the first so many; ``arrivals`` replaces the recorded ones. Raises
     :class:`workloads.errors.WorkloadError` where the file is wrong or holds fewer frames than asked for.
     """
     stream = load_stream(file, network)

@@ -1,0 +1,62 @@
+"""``headrace inspect``: what a network asks, layer by layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.cli.options import JsonOption, NetworkArgument
+
+if TYPE_CHECKING:
+    from workloads.network import Network
+
+
+def inspect_network(network: NetworkArgument, as_json: JsonOption = False) -> None:
+    """Show a network's layers: shapes, parameters, multiply-accumulates and bytes."""
+    from workloads import load_network, network_summary
+
+    loaded = load_network(network)
+    if as_json:
+        from simulator.cli.console import print_json
+
+        print_json(network_summary(loaded))
+    else:
+        _print(loaded)
+
+
+def _print(network: Network) -> None:
+    from simulator.cli.console import console, shape, si, size, table
+
+    out = console()
+    layers = list(network.layers.values())
+    rows = [
+        (
+            layer.name,
+            layer.kind,
+            " + ".join(shape(each) for each in layer.in_shapes),
+            shape(layer.out_shape),
+            _window(layer.kernel, layer.stride, layer.groups),
+            f"{layer.params:,}" if layer.params else "",
+            f"{layer.macs:,}" if layer.macs else "",
+            size(layer.weight_bytes) if layer.weights else "",
+            size(layer.output_bytes),
+        )
+        for layer in layers
+    ]
+    columns = ("layer", "kind", "in", "out", "window", "parameters", "MACs", "weights", "output")
+    out.print(table(columns, rows, text=5))
+    out.print(
+        f"[bold]{network.name}[/]  {len(layers)} layers,"
+        f" [bold]{si(network.macs, 'MAC', 4)}[/] a frame ({network.macs:,}),"
+        f" [bold]{network.params:,}[/] parameters, {size(network.weight_bytes)} of weights"
+    )
+    for line in network.history:
+        out.print(f"  {line}")
+
+
+def _window(kernel: tuple[int, int] | None, stride: tuple[int, int], groups: int) -> str:
+    if kernel is None:
+        return ""
+    text = f"{kernel[0]}x{kernel[1]}"
+    if stride != (1, 1):
+        text += f"/{stride[0]}" if stride[0] == stride[1] else f"/{stride[0]},{stride[1]}"
+    return text + (f" g{groups}" if groups > 1 else "")

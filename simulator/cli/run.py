@@ -1,0 +1,169 @@
+"""``headrace run``: a network on a platform."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.failures import INTERRUPTED, say
+from simulator.cli.options import JsonOption, NetworkArgument, PlatformArgument, SetOption, overrides
+
+if TYPE_CHECKING:
+    from simulator.lowered import Lowered
+    from simulator.result import Result
+
+_INPUT = "Input"
+_RUN = "Run"
+_OUTPUT = "Output"
+
+
+def run_network(
+    platform: PlatformArgument,
+    network: NetworkArgument,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            "--frames", "-n", help="Frames to run; 64, or all of a trace, unless given.", rich_help_panel=_INPUT
+        ),
+    ] = None,
+    arrivals: Annotated[
+        str | None,
+        typer.Option(
+            "--arrivals",
+            "-a",
+            metavar="RULE",
+            help="saturated (unless given), periodic:30Hz[,jitter=1ms], poisson:30Hz,"
+            " bursty:100Hz,on=50ms,off=200ms or trace:FILE.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None,
+    workload: Annotated[
+        str,
+        typer.Option(
+            "--workload",
+            "-w",
+            metavar="NAME[:OPTION=VALUE,...]",
+            help="How much work each frame asks ([bold]headrace list workloads[/]);"
+            " recorded:FILE runs a trace of your own.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = "static",
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            "--deadline", metavar="TIME", help="Count frames later than this, e.g. 33ms.", rich_help_panel=_INPUT
+        ),
+    ] = None,
+    lossy: Annotated[
+        bool,
+        typer.Option("--lossy", help="Drop frames that find the input full, as a camera does.", rich_help_panel=_INPUT),
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.", rich_help_panel=_INPUT)] = 0,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--mapping", "-m", metavar="FILE", help="What runs where; automatic unless given.", rich_help_panel=_RUN
+        ),
+    ] = None,
+    settings: SetOption = None,
+    engine: Annotated[str, typer.Option("--engine", help="auto, simpy or compiled.", rich_help_panel=_RUN)] = "auto",
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until", metavar="TIME", help="Stop after so much simulated time, e.g. 10ms.", rich_help_panel=_RUN
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Save tables, manifest and pictures there.", rich_help_panel=_OUTPUT
+        ),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "--trace",
+            metavar="FILE",
+            help="Write a timeline for ui.perfetto.dev (.json or .json.gz).",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=_OUTPUT)] = False,
+) -> None:
+    """Run a network on a platform: throughput, latency, occupancy, energy, and what limits them.
+
+    An interrupted run (Ctrl-C) reports what was finished, marked incomplete, and exits with code 130.
+    """
+    from simulator.lowering import lower
+    from simulator.mapping import load_mapping
+    from simulator.platform import load_platform
+    from workloads import load_network
+    from workloads.generators import build_stream
+
+    began = time.perf_counter()
+    where = load_platform(platform, overrides(settings))
+    rules = None if mapping is None else load_mapping(mapping)
+    stream = build_stream(
+        load_network(network),
+        workload,
+        frames=frames,
+        arrivals=arrivals,
+        seed=seed,
+        deadline=deadline,
+        lossy=lossy or None,
+    )
+    lowered = lower(where, stream, rules)
+    result = _simulated(lowered, engine, until, began, quiet=quiet or as_json)
+    command = shlex.join(["headrace", *sys.argv[1:]])
+    result = replace(
+        result, origin={"command": command, "seed": seed, "workload": workload, "overrides": overrides(settings)}
+    )
+    stopped = not result.trace.complete and until is None
+    written = _write(result, out, trace)
+    if as_json:
+        from simulator.cli.console import print_json
+
+        print_json(result.to_json())
+    else:
+        from simulator.cli.summary import print_result
+
+        print_result(result, written)
+    if stopped:
+        say("interrupted: the figures are those of the part that was finished")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _simulated(lowered: Lowered, engine: str, until: str | None, began: float, *, quiet: bool) -> Result:
+    from simulator.cli.progress import watching
+    from simulator.engine import run
+    from simulator.result import Result
+    from workloads.quantities import parse_time
+
+    tick = lowered.plan.tick
+    last = None if until is None else int(parse_time(until, "--until") / tick)
+    with watching(tick, quiet=quiet) as progress:
+        trace = run(lowered.plan, engine=engine, until=last, progress=progress)
+    return Result(lowered=lowered, trace=trace, wall_s=time.perf_counter() - began)
+
+
+def _write(result: Result, out: Path | None, trace: Path | None) -> list[Path]:
+    """Saves what was asked for and returns where it is."""
+    written = []
+    if out is not None:
+        result.save(out)
+        result.plot_timeline(out / "timeline.png")
+        result.plot_occupancy(out / "occupancy.png")
+        result.plot_energy(out / "energy.png")
+        result.plot_layers(out / "layers.png")
+        written.append(out)
+    if trace is not None:
+        result.write_trace(trace)
+        written.append(trace)
+    return written
