@@ -116,8 +116,9 @@ def _evaluate(policy: Ints, before: Ints, weight: Ints, distance: Ints, previous
     root = least[jump]
     roots = np.unique(root)
     at_root = root == np.arange(events)
-    zero = np.zeros(events, dtype=weight.dtype)
-    ways, far = np.where(at_root, zero, weight[policy]), np.where(at_root, zero, distance[policy])
+    zero: Ints = np.zeros(events, dtype=weight.dtype)
+    ways: Ints = np.where(at_root, zero, weight[policy])
+    far: Ints = np.where(at_root, zero, distance[policy])
     jump = np.where(at_root, np.arange(events), step)
     for _ in range(doublings):
         ways, far, jump = ways + ways[jump], far + far[jump], jump[jump]
@@ -128,8 +129,8 @@ def _evaluate(policy: Ints, before: Ints, weight: Ints, distance: Ints, previous
     rank_of_root = np.zeros(events, dtype=np.int64)
     rank_of_root[roots] = [place[ratio] for ratio in found]
     rank = rank_of_root[root]
-    pace = np.array([ratio.numerator for ratio in ratios], dtype=weight.dtype)
-    scale = np.array([ratio.denominator for ratio in ratios], dtype=weight.dtype)
+    pace: Ints = np.array([ratio.numerator for ratio in ratios], dtype=weight.dtype)
+    scale: Ints = np.array([ratio.denominator for ratio in ratios], dtype=weight.dtype)
     base = zero.copy()
     if previous is not None:
         # A circle of the same ratio keeps its root's potential, so that potentials only rise and the iteration ends.
