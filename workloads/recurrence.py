@@ -62,3 +62,12 @@ def infer_wired(draft: Layer, units: int) -> Layer:
         ops=FrozenMap(layer_ops(operations)),
         stored_weight_bits=cell.stored_parameters * draft.weight_bits,
     )
+
+
+def pipelining_refused(layer: Layer, element: str, asked: str) -> str:
+    """Why ``asked`` cannot be had, and what can be done instead."""
+    return (
+        f"layer '{layer.name}' on '{element}' cannot be pipelined ({asked}): frame n + 1 begins with the"
+        f" {state_elements(layer)} values of state that frame n leaves, so its throughput is one over its latency;"
+        " take fewer solver steps, more parallel units or a higher clock, or run independent streams on copies of it"
+    )

@@ -38,7 +38,7 @@ class LayerWork:
     arrays have the
     shape ``(frames,)`` or ``(1,)``. ``extra`` carries counts that only some elements price: ``synaptic_events``,
     ``spikes_in``,
-    ``spikes_out``, ``evaluations`` (solver right-hand sides), ``sequential_steps``.
+    ``spikes_out``, ``evaluations`` (solver right-hand sides), ``sequential_steps``, ``kernels`` (launches one after the other).
     ``piece_fraction`` of shape ``(frames or 1, rows)`` says how the frame's work spreads over its output rows where
     it is not even.
     """

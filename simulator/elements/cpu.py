@@ -48,7 +48,8 @@ class Cpu(Element):
         cores = min(assignment.cores or config.cores, config.cores)
         precision, rate = rate_for(config.rate, layer, self.name)
         busy = work.macs / (float(rate) * cores * config.efficiency) + work.total_ops / (float(config.op_rate) * cores)
-        overhead = float(config.overhead * self.clock_hz)
+        # A layer that a library runs as a graph of small kernels, one after the other, pays for each of them.
+        overhead = work.extra.get("kernels", np.ones(1)) * float(config.overhead * self.clock_hz)
         geometry = layer_window(layer, assignment.granularity)
         cycles = whole_cycles((busy + overhead) * work.executed)
         return [

@@ -48,7 +48,9 @@ class Gpu(Element):
         precision, rate = rate_for(config.rate, work.layer, self.name)
         busy = work.macs / (float(rate) * config.efficiency) + work.total_ops / float(config.op_rate)
         geometry = layer_window(work.layer, assignment.granularity)
-        cycles = whole_cycles((busy + float(config.launch * self.clock_hz)) * work.executed)
+        # A layer that a library runs as a graph of small kernels, one after the other, is launched that many times.
+        launches = work.extra.get("kernels", np.ones(1))
+        cycles = whole_cycles((busy + launches * float(config.launch * self.clock_hz)) * work.executed)
         return [
             Stage(
                 name="",

@@ -12,6 +12,7 @@ from simulator.lowered import ActorNote, ChannelNote, Lowered, Role
 from simulator.lowering.copies import Port, Route, add_copy
 from simulator.lowering.counts import Firings, Mask
 from simulator.lowering.drafts import ActorDraft, PlanDraft
+from simulator.lowering.recurrence import feed_back_state
 from simulator.lowering.stages import Place, add_stage
 from simulator.lowering.timebase import TimeBase
 from simulator.lowering.tokens import row_tokens, tokens_freed, tokens_needed, window_tokens
@@ -115,9 +116,7 @@ class _Lowering:
             raise MappingError(
                 f"element '{element.name}' gives layer '{group.name}' no stage; its model must return at least one"
             )
-        if work.layer.kind == "recurrent":
-            state = ChannelNote(group.name, group.name, "state", token_elements=float(work.layer.output_elements))
-            self.draft.feed_back(previous, actors[0], state, float(work.layer.output_bytes))
+        feed_back_state(self.draft, work.layer, element.name, stages, actors)
         if place.memory is not None and any(stage.weight_bytes is not None for stage in stages):
             self.weights[place.memory] = self.weights.get(place.memory, 0) + work.group.weight_bytes
         self.ports[group.name] = Port(previous, element.name, place.memory, group.name, float(work.group.output_bytes))
