@@ -21,13 +21,20 @@ def _reference() -> list[dict[str, str]]:
 
 def _conv(row: dict[str, str]) -> Layer:
     h, w, fh, fw, c, n, s = (
-        int(row[key])
-        for key in ("ifmap_h", "ifmap_w", "filter_h", "filter_w", "channels", "num_filters", "stride")
+        int(row[key]) for key in ("ifmap_h", "ifmap_w", "filter_h", "filter_w", "channels", "num_filters", "stride")
     )
     out = (n, -(-(h - fh + s) // s), -(-(w - fw + s) // s))
     weights = fh * fw * c * n
     return Layer(
-        "c", "conv", ("x",), ((c, h, w),), out, kernel=(fh, fw), stride=(s, s), weights=weights, macs=weights * out[1] * out[2]
+        "c",
+        "conv",
+        ("x",),
+        ((c, h, w),),
+        out,
+        kernel=(fh, fw),
+        stride=(s, s),
+        weights=weights,
+        macs=weights * out[1] * out[2],
     )
 
 
@@ -36,7 +43,8 @@ def _ids(row: dict[str, str]) -> str:
 
 
 def test_a_fold_pays_fill_and_drain() -> None:
-    """Four pixels, two weights a window and three filters on a 2 x 2 array, output stationary: 2 x 2 folds of 2 + 2 + 2 - 2."""
+    """Four pixels, two weights a window and three filters on a 2 x 2 array, output stationary: 2 x 2 folds of 2 + 2 +
+    2 - 2."""
     layer = Layer("c", "conv", ("x",), ((2, 2, 2),), (3, 2, 2), kernel=(1, 1), weights=6, macs=24)
     assert fold_layer(layer, 2, 2, "os").cycles == 2 * 2 * 4
     # Weight stationary: one row fold (two weights), two column folds (three filters) of 4 + 2*2 + 2 - 2.
@@ -52,7 +60,8 @@ def test_cycles_equal_scale_sim_where_nothing_stalls(row: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("row", [r for r in _reference() if r["stall_cycles"] == "0"], ids=_ids)
 def test_sram_accesses_equal_scale_sim(row: dict[str, str]) -> None:
-    """Output stationary writes P x N; SCALE-Sim adds rows + columns for each fold by mistake, which is taken off here."""
+    """Output stationary writes P x N; SCALE-Sim adds rows + columns for each fold by mistake, which is taken off
+    here."""
     high, wide = int(row["array_rows"]), int(row["array_cols"])
     folds = fold_layer(_conv(row), high, wide, row["dataflow"])  # type: ignore[arg-type]
     printed_extra = folds.row_folds * folds.column_folds * (high + wide) if row["dataflow"] == "os" else 0
