@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -33,7 +32,10 @@ def actor(
     flows: Sequence[tuple[int, Value, int | None]] = (),
     frames: Sequence[tuple[int, int]] | None = None,
     resource: int | None = None,
-    **others: int,
+    slots: int = 1,
+    priority: int = 0,
+    concurrency: int = 1,
+    drop: bool = False,
 ) -> Actor:
     """An actor that reads so many tokens a firing from some channels (keeping a window) and writes some to others."""
     inputs = []
@@ -41,14 +43,12 @@ def actor(
         need = np.cumsum(series(tokens, firings).array()) if firings else np.zeros(0, dtype=np.int64)
         inputs.append(Input(channel, Series.full(need), Series.full(np.maximum(need - keeps, 0))))
     first, last = zip(*frames, strict=True) if frames else (range(firings), range(firings))
-    return replace(
-        Actor(
-            name, resource, series(release, firings), series(compute, firings), series(latency, firings),
-            Series.full(list(first)), Series.full(list(last)), tuple(inputs),
-            tuple(Output(channel, series(tokens, firings)) for channel, tokens in (writes or {}).items()),
-            tuple(Flow(server, series(work, firings), cap) for server, work, cap in flows),
-        ),
-        **others,
+    return Actor(
+        name, resource, series(release, firings), series(compute, firings), series(latency, firings),
+        Series.full(list(first)), Series.full(list(last)), tuple(inputs),
+        tuple(Output(channel, series(tokens, firings)) for channel, tokens in (writes or {}).items()),
+        tuple(Flow(server, series(work, firings), cap) for server, work, cap in flows),
+        slots=slots, priority=priority, concurrency=concurrency, drop=drop,
     )  # fmt: skip
 
 

@@ -7,9 +7,9 @@ from simulator.plan import Actor
 from tests.engine.small import AFTER, END, START, actor, plan, times
 
 
-def camera(firings: int, release: list[int] | int = 0, **others: int) -> Actor:
+def camera(firings: int, release: list[int] | int = 0) -> Actor:
     """A source of one token a frame that drops what finds no room."""
-    return actor("camera", firings, 0, release=release, writes={0: 1}, drop=True, **others)
+    return actor("camera", firings, 0, release=release, writes={0: 1}, drop=True)
 
 
 def test_a_frame_that_finds_no_room_is_void_and_passes_in_order() -> None:
