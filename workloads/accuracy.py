@@ -64,7 +64,7 @@ _PUBLISHED: dict[tuple[str, str], Accuracy] = {
 
 
 def published_accuracy(network: str, variant: str = "") -> Accuracy | None:
-    """What is published for a network of the zoo, or a variant such as ``deep-compression``; ``None`` where nothing is."""
+    """What is published for a network of the zoo, or a variant such as ``deep-compression``; ``None`` for nothing."""
     return _PUBLISHED.get((network, variant))
 
 

@@ -51,7 +51,8 @@ def check_pattern(network: Network, pattern: str, candidates: Collection[Layer],
         return
     if pattern in network.layers:
         layer = network[pattern]
-        raise WorkloadError(f"layer '{pattern}': is a {layer.kind}; {what}")
+        size = f"{layer.kernel[0]}x{layer.kernel[1]} " if layer.kernel else ""
+        raise WorkloadError(f"layer '{pattern}': is a {size}{layer.kind}; {what}")
     names = [layer.name for layer in candidates]
     raise WorkloadError(f"network '{network.name}': no layer '{pattern}' to change{did_you_mean(pattern, names)}")
 
