@@ -142,7 +142,8 @@ def _recurrent(draft: Layer, units: int) -> Layer:
 
         return infer_wired(draft, units)
     if cell not in _CELLS:
-        raise WorkloadError(f"layer '{draft.name}': no recurrent cell '{cell}'{did_you_mean(cell, (*_CELLS, 'cfc', 'ltc'))}")
+        known = (*_CELLS, "cfc", "ltc")
+        raise WorkloadError(f"layer '{draft.name}': no recurrent cell '{cell}'{did_you_mean(cell, known)}")
     if len(shape) not in (1, 2):
         raise WorkloadError(
             f"layer '{draft.name}': recurrent reads features or steps x features, not {len(shape)} dimensions"

@@ -122,7 +122,8 @@ def test_operators_of_image_networks_are_known(tmp_path: Path) -> None:
     constants = [
         integers("pads", 0, 0, 1, 1, 0, 0, 2, 2), floats("w", (4, 3, 3, 3)), integers("from", 1), integers("to", 9),
         integers("axes", 3), integers("axes2", 2), floats("one", (1,)),
-        numpy_helper.from_array(np.asarray(0, dtype=np.float32), "low"), numpy_helper.from_array(np.asarray(6, dtype=np.float32), "high"),
+        numpy_helper.from_array(np.asarray(0, dtype=np.float32), "low"),
+        numpy_helper.from_array(np.asarray(6, dtype=np.float32), "high"),
         numpy_helper.from_array(np.asarray([1, 1, 2, 2], dtype=np.float32), "scales"),
     ]  # fmt: skip
     network = load_network(save_nodes(tmp_path / "n.onnx", nodes, [image(1, 3, 8, 8)], constants))

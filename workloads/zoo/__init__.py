@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from workloads.errors import WorkloadError, did_you_mean
@@ -105,7 +106,8 @@ def zoo_network(name: str) -> Network:
     found = _BY_SQUASHED.get(_squash(wanted))
     if found is not None:
         entry = _ENTRIES[found]
-        return _build(entry.module, entry.function, entry.arguments)
+        # Several entries may share a builder; each network is called by the name that finds it.
+        return replace(_build(entry.module, entry.function, entry.arguments), name=found)
     scaled = _MOBILENET.fullmatch(wanted)
     if scaled:
         return _build("mobilenet", "mobilenet_v1", (float(scaled[1]), int(scaled[2])))
