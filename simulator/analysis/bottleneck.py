@@ -19,11 +19,12 @@ from simulator.analysis.waits import CAUSES
 from simulator.lowered import Role
 from simulator.series import Ints
 
-SATURATED = 0.9
+SATURATED = 0.95
 """A part that is busy this share of the steady time sets the pace: the window's edges and drained frames take the rest.
 """
 
-_KEPT_UP = 0.98
+_KEPT_UP = 0.98  # of the arrivals; the last frames are still on their way when the window closes
+_FULL = 0.99
 _WORTH_NAMING = 0.01
 
 
@@ -129,7 +130,7 @@ def _arrivals(run: Run, found: list[_Candidate]) -> Bottleneck | None:
         return None
     offered = (chosen.size - 1) / (chosen[-1] - chosen[0]) * 1e12
     passed = float(run.steady.throughput / run.lowered.plan.tick)
-    if passed < _KEPT_UP * offered or (found and found[0].share >= 1 - (1 - SATURATED) / 10):
+    if passed < _KEPT_UP * offered or (found and found[0].share >= _FULL):
         return None
     busiest = found[0] if found else None
     reason = f"frames arrive at {offered:.4g} a second and all come through"

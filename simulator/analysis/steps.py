@@ -38,7 +38,9 @@ class Steps:
         times = np.concatenate(([0], times[order]))
         values = np.cumsum(np.concatenate(([initial], changes[order])))
         last = np.append(times[1:] != times[:-1], True)
-        return cls(times[last], values[last], elapsed)
+        times, values = times[last], values[last]
+        moves = np.concatenate(([True], values[1:] != values[:-1]))
+        return cls(times[moves], values[moves], elapsed)
 
     @property
     def widths(self) -> Ints:

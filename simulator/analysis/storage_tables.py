@@ -10,6 +10,7 @@ from simulator.analysis.breakdown import STATES, edges_of
 from simulator.analysis.energy import memory_bytes
 from simulator.analysis.occupancy import histogram_edges, memory_level, server_capacity, server_work
 from simulator.analysis.run import BINS, Run
+from simulator.analysis.tidy import tidy
 from simulator.series import Ints
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def fifos_table(run: Run) -> pd.DataFrame:
             }
         )
     table = pd.DataFrame(rows)
-    return table.astype({"capacity_tokens": "Int64"}) if rows else table
+    return tidy(table.astype({"capacity_tokens": "Int64"}) if rows else table)
 
 
 def histograms_table(run: Run) -> pd.DataFrame:
@@ -66,7 +67,7 @@ def histograms_table(run: Run) -> pd.DataFrame:
     for channel, use in zip(run.lowered.plan.channels, run.channels, strict=True):
         columns = {"from_tokens": use.levels[:-1], "to_tokens": use.levels[1:] - 1, "time_fraction": use.histogram}
         parts.append(pd.DataFrame({"fifo": channel.name, **columns}))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return tidy(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
 
 
 def memories_table(run: Run) -> pd.DataFrame:
@@ -102,7 +103,7 @@ def memories_table(run: Run) -> pd.DataFrame:
                 "busy_fraction": _port_share(run, name),
             }
         )
-    return pd.DataFrame(rows)
+    return tidy(pd.DataFrame(rows))
 
 
 def memory_histograms_table(run: Run) -> pd.DataFrame:
@@ -119,7 +120,7 @@ def memory_histograms_table(run: Run) -> pd.DataFrame:
             "time_fraction": level.histogram(edges),
         }
         parts.append(pd.DataFrame({"memory": name, **columns}))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return tidy(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
 
 
 def timeline_table(run: Run) -> pd.DataFrame:
@@ -142,7 +143,7 @@ def timeline_table(run: Run) -> pd.DataFrame:
         }
         columns |= {f"{state}_fraction": ticks[i] / whole for i, state in enumerate(STATES)}
         parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return tidy(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
 
 
 def levels_table(run: Run) -> pd.DataFrame:
@@ -159,7 +160,7 @@ def levels_table(run: Run) -> pd.DataFrame:
             "max_tokens": use.high,
         }
         parts.append(pd.DataFrame({"fifo": channel.name, **columns}))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return tidy(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
 
 
 def _bins(run: Run) -> tuple[Ints, Ints]:

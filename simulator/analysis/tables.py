@@ -13,6 +13,7 @@ from simulator.analysis.breakdown import BUSY, STATES
 from simulator.analysis.energy import access_energy, actor_total, memory_bytes
 from simulator.analysis.latency import to_ps
 from simulator.analysis.run import Run
+from simulator.analysis.tidy import tidy
 from simulator.analysis.tokens import departed, started, void_of
 from simulator.analysis.waits import CAUSES, STRETCHES, waits_of
 from simulator.lowered import Role
@@ -52,7 +53,7 @@ def stages_table(run: Run) -> pd.DataFrame:
         }
         row |= {f"{cause}_us": run.breakdown.actor(index, cause) * run.tick_us for cause in CAUSES}
         rows.append({**row, **{key: value for key, value in note.detail.items() if key not in row}})
-    return pd.DataFrame(rows)
+    return tidy(pd.DataFrame(rows))
 
 
 def layers_table(run: Run, stages: pd.DataFrame) -> pd.DataFrame:
@@ -78,7 +79,7 @@ def layers_table(run: Run, stages: pd.DataFrame) -> pd.DataFrame:
             "element": element,
             "stages": len(part),
             "firings": int(part["firings"].sum()),
-            "macs": part["macs"].sum(min_count=1),
+            "macs": part["macs"].sum(),
             "cycles": cycles.sum(min_count=1).max(),
             "time_us": sum((part[f"{state}_us"] / frames).sum() for state in BUSY),
         }
@@ -90,7 +91,7 @@ def layers_table(run: Run, stages: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     if len(table):
         table.insert(7, "share_of_time", table["time_us"] / max(float(table["time_us"].sum()), 1e-300))
-    return table
+    return tidy(table)
 
 
 def stages_columns() -> list[str]:
@@ -136,7 +137,7 @@ def elements_table(run: Run) -> pd.DataFrame:
         }
         row |= {f"{state}_fraction": share for state, share in shares.items()}
         rows.append({**row, "energy_mj": spent.get(name)})
-    return pd.DataFrame(rows)
+    return tidy(pd.DataFrame(rows))
 
 
 def energy_table(run: Run) -> pd.DataFrame:
@@ -154,7 +155,7 @@ def energy_table(run: Run) -> pd.DataFrame:
         for item in run.energy
     ]
     table = pd.DataFrame(rows, columns=["part", "kind", "cause", "energy_mj", "modelled"])
-    return table.astype({"energy_mj": "float64"})
+    return tidy(table.astype({"energy_mj": "float64"}))
 
 
 def frames_table(run: Run) -> pd.DataFrame:
@@ -177,7 +178,7 @@ def frames_table(run: Run) -> pd.DataFrame:
     deadline = run.lowered.stream.deadline_ps
     if deadline is not None:
         columns["missed_deadline"] = own.delivered & (run.latencies_ps > deadline)
-    return pd.DataFrame(columns)
+    return tidy(pd.DataFrame(columns))
 
 
 def firings_table(run: Run) -> pd.DataFrame:
@@ -205,7 +206,7 @@ def firings_table(run: Run) -> pd.DataFrame:
         }
         columns |= {f"{name}_us": values * run.tick_us for name, values in durations.items()}
         parts.append(pd.DataFrame(columns))
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    return tidy(pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True))
 
 
 def _us(run: Run, ticks: Ints) -> Any:

@@ -138,7 +138,7 @@ def plot_layers(result: HasTables) -> Figure:
     handles += [_patch(lighter(GREY, float(STATE_LOOK[s][0])), STATE_LOOK[s][1], STATE_LOOK[s][2]) for s in states]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
-    return _titled(figure, _slowest(table))
+    return _titled(figure, _slowest(table, result.summary()))
 
 
 def _rows_of(table: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], str]:
@@ -196,7 +196,7 @@ def _draw_level(axis: Axes, level: pd.DataFrame, row: Mapping[Any, Any], colour:
         axis.stairs(level["max_tokens"], edges, baseline=level["min_tokens"], fill=True, color=lighter(colour, 0.6))
         axis.stairs(level["mean_tokens"], edges, baseline=None, color=colour, linewidth=1.2)
     capacity = row["capacity_tokens"]
-    known = capacity is not None and capacity == capacity and str(capacity) != "<NA>"
+    known = isinstance(capacity, int | np.integer)
     top = float(capacity) if known else float(row["max_tokens"])
     if known:
         axis.axhline(top, color="black", linestyle="--", linewidth=0.8)
@@ -267,19 +267,20 @@ def _energy_finding(table: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     share = 100 * float(first["energy_mj"]) / total
     return (
         f"{summary['network']} on {summary['platform']}: {per_frame * factor:.3g} {unit} a frame,"
-        f" {share:.0f} % of it in '{first['part']}' by '{first['cause']}'"
+        f" {share:.0f} % of it for '{first['part']}' {first['cause']}"
     )
 
 
-def _slowest(table: pd.DataFrame) -> str:
+def _slowest(table: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     if not len(table):
         return "No layer was run"
     first = table.iloc[int(table["time_us"].to_numpy().argmax())]
     share = 100 * float(first["share_of_time"])
-    return f"'{first['layer']}' on '{first['element']}' takes {share:.0f} % of the time in service"
+    where = f"{summary['network']} on {summary['platform']}"
+    return f"{where}: '{first['layer']}' on '{first['element']}' takes {share:.0f} % of the time in service"
 
 
 def _titled(figure: Figure, title: str) -> Figure:
     title = title.replace(" %", "\u00a0%")  # textwrap breaks lines at plain spaces only
-    figure.suptitle("\n".join(textwrap.wrap(title, 95)), fontsize="medium", x=0.01, ha="left")
+    figure.suptitle("\n".join(textwrap.wrap(title, 115)), fontsize="medium", x=0.01, ha="left")
     return figure

@@ -230,21 +230,8 @@ def _packed(plan: Plan, trace: Trace) -> bytes:
 
 def _write_parquet(path: Path, table: pd.DataFrame) -> None:
     buffer = io.BytesIO()
-    mixed = [name for name in table.columns if table[name].dtype == object]
-    uniform = table.assign(
-        **{name: table[name].map(_cell).astype("string") for name in mixed if _is_mixed(table[name])}
-    )
-    uniform.to_parquet(buffer, index=False)
+    table.to_parquet(buffer, index=False)
     write_atomically(path, buffer.getvalue())
-
-
-def _is_mixed(column: pd.Series[Any]) -> bool:
-    """Whether a column holds values of several kinds (a model's own figures may): Parquet wants one."""
-    return len({type(value) for value in column if value is not None and value == value}) > 1
-
-
-def _cell(value: Any) -> str | None:
-    return None if value is None or value != value else str(value)
 
 
 def _json(value: Any) -> bytes:

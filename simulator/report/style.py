@@ -6,7 +6,6 @@ blindnesses. What must be told apart without colour also differs by hatching, by
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -74,10 +73,8 @@ def cause_looks(causes: Iterable[str]) -> dict[str, tuple[float, str]]:
 
 def lighter(colour: str, share: float) -> str:
     """The colour mixed with white; a share of 1 is white."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    hue, lightness, saturation = colorsys.rgb_to_hls(*parts)
-    mixed = colorsys.hls_to_rgb(hue, lightness + (1 - lightness) * share, saturation)
-    return "#" + "".join(f"{round(255 * part):02X}" for part in mixed)
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(part + (255 - part) * share):02X}" for part in parts)
 
 
 def fitting(largest: float, unit: str) -> tuple[float, str]:
