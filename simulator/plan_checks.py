@@ -134,7 +134,7 @@ def _series(plan: Plan, actor: Actor) -> Iterator[Fault]:
         if ends[0] > INT64 or ends[1] < -INT64:
             sound = False
             yield where, f"{name} goes to {ends[0]}, which does not fit 64 bits; choose a coarser tick or unit"
-        elif (worst := _most(None, series, 0, INT64)) and worst[0] > 0:
+        elif worst := _most(None, series, 0, 0):
             sound = False
             yield where, f"{name} is {-worst[0]} at firing {worst[1]}; write 0 or more"
         elif name.startswith(("need", "free")) and not series.is_monotone():
