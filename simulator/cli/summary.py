@@ -10,6 +10,7 @@ from simulator.cli.console import NOT_MODELLED, console, percent, si, table
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from simulator.result import Result
 
@@ -35,8 +36,7 @@ def print_result(result: Result, written: Sequence[Path]) -> None:
     """Print the figures of a run for people."""
     out, data = console(), result.summary()
     out.print(_headline(result, data))
-    for name, text in _figures(data):
-        out.print(f"  {name:<11} {text}")
+    out.print(_grid(_figures(data)))
     _print_elements(out, result)
     _print_layers(out, result)
     _print_fifos(out, result)
@@ -68,9 +68,21 @@ def _figures(data: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, text) for name, text in rows if text]
 
 
+def _grid(rows: list[tuple[str, str]]) -> Table:
+    """Names and texts side by side; a long text goes on under itself."""
+    from rich.table import Table
+
+    made = Table.grid(padding=(0, 2, 0, 0))
+    made.add_column(width=13, no_wrap=True)
+    made.add_column()
+    for name, text in rows:
+        made.add_row(f"  {name}", text)
+    return made
+
+
 def _interval(data: dict[str, Any]) -> str:
     low, high = data["throughput_low_fps"], data["throughput_high_fps"]
-    if low is not None and high is not None and high - low > 1e-9 * max(high, 1e-9):
+    if low is not None and high is not None and high - low > 1e-3 * high:
         return f"  ({si(low, '', 4)} .. {si(high, '', 4)} with 95 % confidence)"
     return f"  (not settled: {data['steady_note']})" if not data["steady"] and data["steady_note"] else ""
 
@@ -88,7 +100,8 @@ def _energy(data: dict[str, Any]) -> str:
 
 
 def _print_elements(out: Console, result: Result) -> None:
-    table_of = result.elements
+    everything = result.elements
+    table_of = everything[everything["busy_fraction"] > 0]
     shown = [name for name in _SHARES if name == "busy_fraction" or bool((table_of[name] >= 0.005).any())]
     rows = [
         [
@@ -102,6 +115,9 @@ def _print_elements(out: Console, result: Result) -> None:
     ]
     columns = ("element", "model", "slots", *(_SHARES[name] for name in shown), "energy")
     out.print(table(columns, rows, text=2, title="\nElements and DMA, shares of the run"))
+    unused = everything[everything["busy_fraction"] == 0]["element"]
+    if len(unused):
+        out.print(f"[dim]unused: {', '.join(unused)}[/]\n")
 
 
 def _print_layers(out: Console, result: Result) -> None:
@@ -116,7 +132,7 @@ def _print_layers(out: Console, result: Result) -> None:
             percent(row["busiest_fraction"]),
             si(row["compute_us"] * 1e-6, "s"),
             si(row["memory_bound_us"] * 1e-6, "s"),
-            si(row["read_bytes"] + row["write_bytes"], "B"),
+            si(_known(row["read_bytes"], 0.0) + _known(row["write_bytes"], 0.0), "B"),
             si(_joule(row["energy_uj"], 1e-6), "J"),
         )
         for row in shown.to_dict("records")
@@ -164,3 +180,8 @@ def _ms(value: float | None) -> str:
 
 def _joule(value: float | None, scale: float = 1e-3) -> float | None:
     return None if value is None or value != value else value * scale
+
+
+def _known(value: float | None, otherwise: float) -> float:
+    """A cell of a table, which is empty where the model says nothing."""
+    return otherwise if value is None or value != value else value
