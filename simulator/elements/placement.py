@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +54,15 @@ class Placement:
             held += np.bincount(inside, minlength=self.cores)
         return held
 
+    def holds(self, name: str) -> bool:
+        """Whether a population lies on the chip."""
+        cores = self.core_of[name]
+        return bool(cores.size) and int(cores[0]) != OUTSIDE
+
+    def projections(self, name: str) -> tuple[Projection, ...]:
+        """The projections of a population that end on the chip; what leaves it is read out, not routed."""
+        return tuple(p for p in self.network.out_of(name) if self.holds(p.target))
+
     def used_cores(self) -> Ints:
         """Cores that hold a neuron, rising."""
         return np.flatnonzero(self.neurons())
@@ -76,12 +85,13 @@ def place(
     limits: CoreLimits | None = None,
     cores_per_layer: Mapping[str, int] | None = None,
     inputs_on_chip: bool = False,
+    outside: Collection[str] = (),
 ) -> Placement:
     """Give each layer whole cores, one layer after the other, its neurons in even contiguous parts.
 
     A layer takes as few cores as its limits allow unless ``cores_per_layer`` says how many. Input populations stay
-    outside the chip unless ``inputs_on_chip``. Raises :class:`MappingError` where a layer does not fit, or the cores
-    run out.
+    outside the chip unless ``inputs_on_chip``, and so do the layers named ``outside``. Raises :class:`MappingError`
+    where a layer does not fit, or the cores run out.
     """
     wanted = dict(cores_per_layer or {})
     names = [p.name for p in network.populations]
@@ -92,7 +102,7 @@ def place(
     core_of: dict[str, Ints] = {}
     taken = 0
     for population in network.populations:
-        if population.neuron is None and not inputs_on_chip:
+        if (population.neuron is None and not inputs_on_chip) or population.name in outside:
             core_of[population.name] = np.full(population.size, OUTSIDE, dtype=np.int64)
             continue
         parts = wanted.get(population.name) or fewest_cores(network, population.name, bounds)
@@ -204,13 +214,15 @@ def needs(placement: Placement, limits: CoreLimits | None = None) -> Need:
     synapses, weights, axons_in, axons_out = (np.zeros(cores, dtype=np.int64) for _ in range(4))
     for population in network.layers:
         core_of = placement.core_of[population.name]
+        if not placement.holds(population.name):
+            continue
         found = _incoming(network.into(population.name), core_of, cores)
         synapses, weights, axons_in = synapses + found[0], weights + found[1], axons_in + found[2]
     for population in network.populations:
         source = placement.core_of[population.name]
-        if not source.size or source[0] == OUTSIDE:
+        if not placement.holds(population.name):
             continue
-        for projection in network.out_of(population.name):
+        for projection in placement.projections(population.name):
             reached = projection.fan_out(placement.core_of[projection.target], cores)
             leaving = np.where(reached.class_of < 0, 0, (reached.table > 0).sum(axis=1)[reached.class_of])
             axons_out += np.bincount(source, leaving, minlength=cores).astype(np.int64)

@@ -63,7 +63,7 @@ class TrafficCounter:
     def __init__(self, placement: Placement) -> None:
         self.placement = placement
         self._cores = placement.cores
-        self._reach = {p.name: _Reach(placement, p.name) for p in placement.network.populations}
+        self._reach = {p.name: Reach(placement, p.name) for p in placement.network.populations}
         self._mapped = placement.neurons()
 
     def count(self, block: Block) -> Traffic:
@@ -76,12 +76,12 @@ class TrafficCounter:
             reach = self._reach[name]
             local = step - block.start
             if reach.on_chip:
-                here = _count(local * self._cores + reach.core_of[index], None, steps * self._cores).reshape(
+                here = _count(local * self._cores + reach.part_of[index], None, steps * self._cores).reshape(
                     fired.shape
                 )
                 fired += here
                 mask = block.updated.get(name)
-                updated += here if mask is None else reach.by_core(mask, self._cores)
+                updated += here if mask is None else reach.by_part(mask, self._cores)
             parts.append(reach.batches(local, index))
         return _assemble(steps, self._cores, parts, fired, updated, self._mapped)
 
@@ -90,45 +90,49 @@ class TrafficCounter:
         return self._reach[name].destinations, self._reach[name].rows(index)
 
 
-class _Reach:
-    """Where the spikes of one population go: a table of synapses by class of source neuron and destination core."""
+class Reach:
+    """Where the spikes of one population go: a table of synapses by class of source neuron and destination core.
 
-    def __init__(self, placement: Placement, name: str) -> None:
-        self.core_of = placement.core_of[name]
-        self.on_chip = bool(self.core_of.size and self.core_of[0] != OUTSIDE)
-        self._low = int(self.core_of.min(initial=0))
-        self._span = int(self.core_of.max(initial=0)) - self._low + 1
-        self._ordered = bool(np.all(np.diff(self.core_of) >= 0))
-        self._cuts = np.flatnonzero(np.diff(self.core_of)) + 1
-        projections = placement.network.out_of(name)
+    Each core's part of the population can be cut into ``slices`` of its walk; part ``core * slices + slice`` then
+    stands for the source core. Outside the chip the only part is -1.
+    """
+
+    def __init__(self, placement: Placement, name: str, slices: int = 1) -> None:
+        core_of = placement.core_of[name]
+        self.on_chip = placement.holds(name)
+        self.part_of = core_of if slices == 1 or not self.on_chip else core_of * slices + _slice_of(core_of, slices)
+        self._low = int(self.part_of.min(initial=0))
+        self._span = int(self.part_of.max(initial=0)) - self._low + 1
+        self._ordered = bool(np.all(np.diff(self.part_of) >= 0))
+        self._cuts = np.flatnonzero(np.diff(self.part_of)) + 1
+        projections = placement.projections(name)
         cores = [placement.core_of[p.target] for p in projections]
         self.destinations = np.unique(np.concatenate(cores)) if cores else np.empty(0, dtype=np.int64)
         groups = self.destinations.size
-        found = [
-            p.fan_out(np.searchsorted(self.destinations, c), groups) for p, c in zip(projections, cores, strict=True)
-        ]
-        self._fan_out = _merge(found, self.core_of.size)
+        columns = [np.searchsorted(self.destinations, c) for c in cores]
+        found = [p.fan_out(column, groups) for p, column in zip(projections, columns, strict=True)]
+        self._fan_out = _merge(found, core_of.size)
 
     def rows(self, index: Ints) -> Ints:
         """Synapses (spikes, destinations)."""
         return self._fan_out.rows(index)
 
-    def by_core(self, mask: npt.NDArray[np.bool_], cores: int) -> Ints:
-        """How many of the marked neurons each core holds, (steps, cores)."""
-        counts: Ints = np.zeros((mask.shape[0], cores), dtype=np.int64)
+    def by_part(self, mask: npt.NDArray[np.bool_], parts: int) -> Ints:
+        """How many of the marked neurons lie in each part, (steps, parts)."""
+        counts: Ints = np.zeros((mask.shape[0], parts), dtype=np.int64)
         if self._ordered:
             starts = np.concatenate(([0], self._cuts))
-            for low, high in zip(starts, [*self._cuts, self.core_of.size], strict=True):
-                counts[:, self.core_of[low]] = np.count_nonzero(mask[:, low:high], axis=1)
+            for low, high in zip(starts, [*self._cuts, self.part_of.size], strict=True):
+                counts[:, self.part_of[low]] = np.count_nonzero(mask[:, low:high], axis=1)
             return counts
         step, index = np.nonzero(mask)
-        return _count(step * cores + self.core_of[index], None, counts.size).reshape(counts.shape)
+        return _count(step * parts + self.part_of[index], None, counts.size).reshape(counts.shape)
 
     def batches(self, step: Ints, index: Ints) -> Ints:
-        """Rows (step, source, destination, packets, synapses) of these spikes."""
+        """Rows (step, source part, destination, packets, synapses) of these spikes, sorted by step and part."""
         if not step.size or not self.destinations.size:
             return np.empty((5, 0), dtype=np.int64)
-        key = step * self._span + (self.core_of[index] - self._low)
+        key = step * self._span + (self.part_of[index] - self._low)
         if not self._ordered:
             order = np.argsort(key, kind="stable")
             key, index = key[order], index[order]
@@ -140,6 +144,15 @@ class _Reach:
         when, who = np.divmod(key[starts][group], self._span)
         where = (group, column)
         return np.stack([when, who + self._low, self.destinations[column], packets[where], synapses[where]])
+
+
+def _slice_of(core_of: Ints, slices: int) -> Ints:
+    """The slice of its core's walk in which each neuron comes: equal shares of the neurons of this population there."""
+    order = np.argsort(core_of, kind="stable")
+    held = np.bincount(core_of)
+    rank: Ints = np.empty(core_of.size, dtype=np.int64)
+    rank[order] = np.arange(core_of.size) - np.repeat(np.cumsum(held) - held, held)
+    return rank * slices // held[core_of]
 
 
 def _merge(found: Sequence[FanOut], size: int) -> FanOut:

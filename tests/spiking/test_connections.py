@@ -19,7 +19,7 @@ def dense_conv(image: np.ndarray, conv: Conv) -> np.ndarray:
     (sy, sx), (dy, dx) = conv.stride, conv.dilation
     channels, height, width = image.shape
     padded = np.zeros((channels, height + 40, width + 40))
-    top, left = 20 - conv._before[0], 20 - conv._before[1]
+    top, left = 20 - conv.padding[0], 20 - conv.padding[1]
     padded[:, 20 : 20 + height, 20 : 20 + width] = image
     out = np.zeros(conv.out_shape)
     for o in range(outputs):

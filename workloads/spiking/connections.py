@@ -109,7 +109,7 @@ class Conv:
         self.stride, self.dilation, self.groups = _pair(stride), _pair(dilation), groups
         reach = (self.dilation[0] * (rows - 1), self.dilation[1] * (columns - 1))
         before, total = self._pads(padding, reach)
-        self._before = before
+        self.padding = before
         size = [(in_shape[1 + a] + total[a] - reach[a] - 1) // self.stride[a] + 1 for a in (0, 1)]
         if min(size) < 1:
             raise WorkloadError(
@@ -349,6 +349,7 @@ class Pool:
         if min(out) < 1:
             raise WorkloadError(f"pool: a {size[0]}x{size[1]} window does not fit the padded input {self.in_shape}")
         self.out_shape = (self.in_shape[0], out[0], out[1])
+        self.kernel, self.stride, self.padding, self.average = size, step, pad, average
         self.scale = 1.0 / (size[0] * size[1]) if average else 1.0
         axes = [_Axis(size[a], step[a], 1, pad[a], self.in_shape[1 + a], out[a]) for a in (0, 1)]
         source, window = _pool_pairs(self.in_shape, out, axes)

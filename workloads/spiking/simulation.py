@@ -50,6 +50,7 @@ class SpikingRun:
     synaptic_events: Mapping[str, Index]
     updated: Mapping[str, Index]
     potential_sum: Mapping[str, Real]
+    masks: Mapping[str, Mask] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -214,6 +215,7 @@ def simulate(
     steps: int | None = None,
     track_updates: bool = False,
     track_potentials: bool = False,
+    keep_masks: bool = False,
 ) -> SpikingRun:
     """Run a network over its input spikes and keep everything: spikes, synaptic events, updates.
 
@@ -227,11 +229,14 @@ def simulate(
     found: dict[str, list[tuple[Index, Index]]] = {p.name: [] for p in network.populations}
     updated: dict[str, list[Index]] = {p.name: [] for p in network.layers}
     potentials: dict[str, list[Real]] = {p.name: [] for p in network.layers}
-    for block in Simulation(network, track_updates, track_potentials).blocks(trains, length):
+    masks: dict[str, list[Mask]] = {p.name: [] for p in network.layers}
+    for block in Simulation(network, track_updates or keep_masks, track_potentials).blocks(trains, length):
         for name, pair in block.spikes.items():
             found[name].append(pair)
         for name, mask in block.updated.items():
             updated[name].append(mask.sum(axis=1))
+            if keep_masks:
+                masks[name].append(mask)
         for name, sums in block.potential_sum.items():
             potentials[name].append(sums)
     spikes = {
@@ -245,6 +250,7 @@ def simulate(
         {p.name or f"{p.source}->{p.target}": synaptic_events(p, spikes[p.source]) for p in network.projections},
         {n: np.concatenate(m) for n, m in updated.items() if m},
         {n: np.concatenate(v) for n, v in potentials.items() if v},
+        {n: np.concatenate(m) for n, m in masks.items() if m},
     )
 
 
