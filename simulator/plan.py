@@ -1,8 +1,9 @@
 """The Plan: a timed dataflow graph with bounded channels, in plain arrays.
 
-Everything that runs (a CPU layer, a GPU kernel, an FPGA stage, a DMA burst, a spiking core's time step, a solver step)
-is lowered to resources, servers, channels and actors. A Plan knows no network, no platform and no energy; an engine
-turns it into a :class:`simulator.trace.Trace` by the rules written in ARCHITECTURE.md ("The rules of the Plan").
+Everything that runs (a CPU layer, a GPU kernel, an FPGA stage, a DMA burst, a spiking core's time step, a solver
+step) is lowered to resources, servers, channels and actors. A Plan knows no network, no platform and no energy; an
+engine turns it into a :class:`simulator.trace.Trace` by the rules written in ARCHITECTURE.md ("The rules of the
+Plan").
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A bounded FIFO with one writer and one reader; ``capacity`` None is unbounded. ``memory`` names where it lives,
-    for the analysis only.
+    """A bounded FIFO with one writer and one reader; ``capacity`` None is unbounded. ``memory`` names where it
+    lives, for the analysis only.
 
     ``discipline`` None takes the plan's. ``token_bytes`` is the size of a token, for the analysis only.
     """
@@ -73,7 +74,8 @@ class Channel:
 @dataclass(frozen=True, slots=True)
 class Flow:
     """Work that firing k pushes through a server while in service: ``work[k]`` units (0: no flow), at most ``cap``
-    units a tick (None: no cap)."""
+    units a tick (None: no cap).
+    """
 
     server: int
     work: Series
@@ -83,7 +85,8 @@ class Flow:
 @dataclass(frozen=True, slots=True)
 class Input:
     """Firing k may start when ``need[k]`` tokens have become readable in total, and gives back up to ``free[k]`` in
-    total. Both rise; free <= need."""
+    total. Both rise; free <= need.
+    """
 
     channel: int
     need: Series
@@ -104,9 +107,8 @@ class Actor:
 
     ``resource`` None: nothing is occupied. ``slots`` are taken all at once. A lower ``priority`` goes first.
     ``concurrency`` counts own firings between start and end. ``release[k]``: not before this tick. ``compute[k]``,
-    ``latency[k]``
-    in ticks. ``first_frame[k] .. last_frame[k]`` are the frames that the firing serves. ``drop``: a lossy source (a
-    camera).
+    ``latency[k]`` in ticks. ``first_frame[k] .. last_frame[k]`` are the frames that the firing serves. ``drop``: a
+    lossy source (a camera).
     """
 
     name: str
@@ -133,7 +135,8 @@ class Actor:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The narrow waist: all that an engine needs. ``tick`` is an exact fraction of a second; indices point into the
-    tuples."""
+    tuples.
+    """
 
     tick: Fraction
     actors: tuple[Actor, ...]
@@ -166,8 +169,7 @@ class Plan:
         return next((i for i, a in enumerate(self.actors) if any(p.channel == channel for p in a.inputs)), None)
 
     def is_contended(self, resource: int) -> bool:
-        """Whether the actors of a resource can want more slots than it has, so that the arbiter must grant each
-        start."""
+        """Whether the actors of a resource can want more slots than it has, so that the arbiter must grant each start."""
         wanted = sum(a.slots * min(a.concurrency, a.firings) for a in self.actors if a.resource == resource)
         return wanted > self.resources[resource].slots
 

@@ -1,5 +1,6 @@
 """Integer sequences over firings, stored as one period and a step, so that a million equal frames cost one frame of
-memory."""
+memory.
+"""
 
 from __future__ import annotations
 

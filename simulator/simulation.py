@@ -34,13 +34,10 @@ def simulate(
     """Run a workload on a platform and report throughput, latency, occupancy and energy.
 
     ``platform`` and ``workload`` are names, paths or loaded objects; a network runs as a static stream of ``frames``
-    frames with
-    the given ``arrivals`` (see :mod:`workloads.arrivals`). ``mapping`` is a mapping file or its rules; left out, each
-    layer goes where a
-    frame is quickest. ``engine`` is 'auto', 'simpy' or 'compiled'. ``until`` stops after that many ticks of the plan.
-    ``progress`` is called with
-    (tick, departed firings, all firings). Raises a :class:`simulator.errors.UserError` for whatever cannot run as
-    asked.
+    frames with the given ``arrivals`` (see :mod:`workloads.arrivals`). ``mapping`` is a mapping file or its rules; left
+    out, each layer goes where a frame is quickest. ``engine`` is 'auto', 'simpy' or 'compiled'. ``until`` stops after
+    that many ticks of the plan. ``progress`` is called with (tick, departed firings, all firings). Raises a
+    :class:`simulator.errors.UserError` for whatever cannot run as asked.
     """
     from simulator.result import Result
 

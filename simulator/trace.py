@@ -14,11 +14,9 @@ from simulator.series import Ints
 class Trace:
     """What an engine returns. One array an actor, in ticks; -1 where a firing has not started, been served or departed.
 
-    ``void[a][k]`` marks firings of frames that a lossy source dropped: they pass in no time (start = served = end)
-    and do no work.
-    ``now`` is the last instant simulated. ``complete`` is False after an interruption or ``until``. ``engine`` and
-    ``reason`` say
-    which engine ran and why.
+    ``void[a][k]`` marks firings of frames that a lossy source dropped: they pass in no time (start = served = end) and
+    do no work. ``now`` is the last instant simulated. ``complete`` is False after an interruption or ``until``.
+    ``engine`` and ``reason`` say which engine ran and why.
     """
 
     start: tuple[Ints, ...]

@@ -9,7 +9,8 @@ import numpy as np
 
 def generator(seed: int, name: str) -> np.random.Generator:
     """The random stream of the source called ``name`` under the run's ``seed``; equal in every process and on every
-    machine."""
+    machine.
+    """
     digest = hashlib.sha256(name.encode()).digest()
     key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))

@@ -1,9 +1,8 @@
 """Token streams: frames that arrive at given times, each carrying the work it asks of every layer.
 
 A generator (static, dynamic, spiking, ODE, continual) decides before the run how much work each frame asks of each
-layer;
-the simulator only replays it. Arrays have one entry a frame, or a single entry where every frame is alike: the lowering
-keeps such a layer as one period, so a static stream of a million frames costs the memory of one.
+layer; the simulator only replays it. Arrays have one entry a frame, or a single entry where every frame is alike: the
+lowering keeps such a layer as one period, so a static stream of a million frames costs the memory of one.
 """
 
 from __future__ import annotations
@@ -29,18 +28,13 @@ class LayerWork:
     """What the frames of a stream ask of one layer (with the elementwise layers fused to it).
 
     ``fraction`` is the share of the layer's dense multiply-accumulates that a frame needs (1 for a static network),
-    ``input_kept`` and
-    ``output_kept`` the shares of its input and output channels that are alive (structured), ``input_density`` the
-    share of non-zero
-    input values (unstructured), ``weight_kept`` the share of weights that must be fetched. ``executed`` False: an
-    untaken branch,
-    the layer has no work for that frame. ``macs`` and ``ops`` (other operations by kind) are counts a frame. All
-    arrays have the
-    shape ``(frames,)`` or ``(1,)``. ``extra`` carries counts that only some elements price: ``synaptic_events``,
-    ``spikes_in``,
-    ``spikes_out``, ``evaluations`` (solver right-hand sides), ``sequential_steps``, ``kernels`` (launches one after the other).
-    ``piece_fraction`` of shape ``(frames or 1, rows)`` says how the frame's work spreads over its output rows where
-    it is not even.
+    ``input_kept`` and ``output_kept`` the shares of its input and output channels that are alive (structured),
+    ``input_density`` the share of non-zero input values (unstructured), ``weight_kept`` the share of weights that must
+    be fetched. ``executed`` False: an untaken branch, the layer has no work for that frame. ``macs`` and ``ops`` (other
+    operations by kind) are counts a frame. All arrays have the shape ``(frames,)`` or ``(1,)``. ``extra`` carries
+    counts that only some elements price: ``synaptic_events``, ``spikes_in``, ``spikes_out``, ``evaluations`` (solver
+    right-hand sides), ``sequential_steps``, ``kernels`` (launches one after the other). ``piece_fraction`` of shape
+    ``(frames or 1, rows)`` says how the frame's work spreads over its output rows where it is not even.
     """
 
     group: LayerGroup
@@ -121,7 +115,8 @@ class LayerWork:
 
     def scaled(self, fraction: npt.ArrayLike) -> LayerWork:
         """The same layer with every frame's work (MACs and operations) multiplied by ``fraction`` (scalar or one a
-        frame)."""
+        frame).
+        """
         share = np.atleast_1d(np.asarray(fraction, dtype=np.float64))
         return replace(
             self,
@@ -137,9 +132,8 @@ class TokenStream:
 
     ``release_ps[f]`` is the arrival of frame f in picoseconds, never falling. ``work`` has an entry for each group of
     ``network.groups()`` (by group name) but the inputs. ``deadline_ps`` counts from the arrival; None where there is
-    none. ``lossy``: a frame that finds the
-    input full is dropped (a camera) instead of waiting. ``origin`` records generator, parameters and seed for the
-    manifest.
+    none. ``lossy``: a frame that finds the input full is dropped (a camera) instead of waiting. ``origin`` records
+    generator, parameters and seed for the manifest.
     """
 
     network: Network

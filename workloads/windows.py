@@ -2,8 +2,8 @@
 
 Tensors stream in raster order: height, then width, then channel, as hardware pipelines move them. Positions count
 elements of a frame in that order. A piece is the part of a frame that one firing works on: the whole frame, an output
-row, or an output pixel. Layers that sum over the whole map (a global pool, a dense layer behind one) take one input
-row or pixel a piece and write at the last one, so they never hold the map.
+row, or an output pixel. Layers that sum over the whole map (a global pool, a dense layer behind one) take one input row
+or pixel a piece and write at the last one, so they never hold the map.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _SUMMING = {"global_avg_pool", "global_max_pool", "reduce_mean", "dense"}
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerWindow:
     """``need`` and ``free`` hold one array of shape (pieces,) for each input; ``written`` is the cumulative output,
-    (pieces,)."""
+    (pieces,).
+    """
 
     pieces: int
     need: tuple[Ints, ...]
@@ -61,8 +62,8 @@ def extent(shape: Shape) -> tuple[int, int, int]:
 def layer_window(layer: Layer, granularity: str) -> LayerWindow:
     """The window of a layer at 'frame', 'row' or 'pixel' granularity; raises :class:`WorkloadError` for another name.
 
-    Kinds whose output order differs from their input order (transpose, shuffle, slice, reshape to another map) need
-    the whole frame first and write it row by row or pixel by pixel.
+    Kinds whose output order differs from their input order (transpose, shuffle, slice, reshape to another map) need the
+    whole frame first and write it row by row or pixel by pixel.
     """
     if granularity not in GRANULARITIES:
         raise WorkloadError(
@@ -117,7 +118,8 @@ def _input_window(layer: Layer, shape: Shape, granularity: str, pieces: int) -> 
 
 def _axis_spans(layer: Layer, shape: Shape) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]] | None:
     """For output rows and columns: first input index and one past the last, clipped to the map; None where all is
-    needed."""
+    needed.
+    """
     height, width, _ = extent(shape)
     rows, columns, _ = extent(layer.out_shape)
     if layer.kind in _WINDOWED and layer.kernel is not None:
@@ -145,7 +147,8 @@ def _span(count: int, size: int, kernel: int, stride: int, dilation: int, pad: i
 
 def _bins(count: int, size: int) -> tuple[Ints, Ints]:
     """Bins [floor(i a / n), ceil((i + 1) a / n)) of adaptive pooling (He et al., TPAMI 2015, corrected for n not
-    dividing a)."""
+    dividing a).
+    """
     i = np.arange(count, dtype=np.int64)
     return i * size // count, -(-(i + 1) * size // count)
 

@@ -11,8 +11,7 @@ class Row:
     """One reference figure.
 
     ``tolerance`` is relative; None means shown and not judged, 0 means exact. ``source`` names paper, table,
-    repository.
-    ``note`` gives the reason where a row misses its tolerance or is not judged, and any assumption.
+    repository. ``note`` gives the reason where a row misses its tolerance or is not judged, and any assumption.
     """
 
     group: str
@@ -42,8 +41,7 @@ class Row:
 def aggregate(
     rows: list[Row], group: str, case: str, quantile: float, tolerance: float, source: str, note: str = ""
 ) -> Row:
-    """A row that judges the ``quantile`` (0.5 is the median) of the absolute relative errors of other rows, in
-    percent."""
+    """A row that judges the ``quantile`` (0.5 is the median) of the absolute relative errors of other rows, in percent."""
     errors = sorted(abs(row.error) for row in rows)
     place = quantile * (len(errors) - 1)
     low = int(place)

@@ -1,4 +1,5 @@
-"""What a processing-element model is: a frozen config out of the platform file, and the cost of a layer's work on it.
+"""What a processing-element model is: a frozen config out of the platform file, and the cost of a layer's work on
+it.
 
 A model says how long and with how many bytes each *piece* of a frame is worked on; the lowering turns pieces into
 firings and wires them with the need, free and put counts of the layer's window. A model never sees the Plan.
@@ -56,9 +57,8 @@ class Assignment:
     """How the mapping wants one layer group to run on an element.
 
     ``batch`` frames run together in one firing (frame granularity only). ``granularity`` is 'frame', 'row', 'pixel',
-    'word' or 'timestep'. ``cores``: slots taken at once (None: the
-    model's default). ``options``
-    are the model's own (an FPGA's ``pe``, ``simd``, ``ram_style``; a CPU's ``algorithm``).
+    'word' or 'timestep'. ``cores``: slots taken at once (None: the model's default). ``options`` are the model's own
+    (an FPGA's ``pe``, ``simd``, ``ram_style``; a CPU's ``algorithm``).
     """
 
     element: str
@@ -74,9 +74,8 @@ class Window:
     channel).
 
     Piece p needs the first ``need[p]`` elements of its frame and afterwards never again reads the first ``free[p]``.
-    Both rise, shape (pieces,);
-    the last piece frees everything. ``source`` is the position of the input among the layer's inputs; -1 is the
-    previous stage of the same layer.
+    Both rise, shape (pieces,); the last piece frees everything. ``source`` is the position of the input among the
+    layer's inputs; -1 is the previous stage of the same layer.
     """
 
     need: Ints
@@ -89,18 +88,14 @@ class Stage:
     """One actor to be: a step of a layer, ``pieces`` firings a frame.
 
     ``cycles`` (on the element's clock) has the shape (frames or 1, pieces or 1); ``read_bytes`` and ``write_bytes``
-    likewise count traffic to the element's
-    memory, ``weight_bytes`` that for weights (all floats; None: no traffic). ``written`` of shape (pieces,) is the
-    cumulative number of output elements written
-    after each piece. ``latency_cycles`` is a pipeline depth: the output is readable that much after the piece
-    departs, and it occupies nothing.
-    ``resource`` None shares the element's own slots; a name makes a resource of this stage alone. ``slots`` are taken
-    at once.
-    ``does_macs``: the layer's multiply-accumulates happen here. With a batch the first axis of every array counts
-    batches instead of frames. ``energy_pj`` gives dynamic energy by cause, each (frames or 1, pieces or 1); a cause
-    that is not modelled is left
-    out.
-    ``detail`` are figures for the layer table (folds, utilisation, estimates of LUTs ...).
+    likewise count traffic to the element's memory, ``weight_bytes`` that for weights (all floats; None: no traffic).
+    ``written`` of shape (pieces,) is the cumulative number of output elements written after each piece.
+    ``latency_cycles`` is a pipeline depth: the output is readable that much after the piece departs, and it occupies
+    nothing. ``resource`` None shares the element's own slots; a name makes a resource of this stage alone. ``slots``
+    are taken at once. ``does_macs``: the layer's multiply-accumulates happen here. With a batch the first axis of
+    every array counts batches instead of frames. ``energy_pj`` gives dynamic energy by cause, each (frames or 1,
+    pieces or 1); a cause that is not modelled is left out. ``detail`` are figures for the layer table (folds,
+    utilisation, estimates of LUTs ...).
     """
 
     name: str
@@ -152,8 +147,7 @@ class Element(ABC):
 
     @property
     def default_precision(self) -> str | None:
-        """The precision a network of 32-bit floats is run in here ('int8', 'fp16', ...); None leaves the network's
-        own."""
+        """The precision a network of 32-bit floats is run in here ('int8', 'fp16', ...); None leaves the network's own."""
         return self.config.precision
 
     @abstractmethod

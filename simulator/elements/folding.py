@@ -1,8 +1,7 @@
 """Folding of streaming layers: how many of a layer's multiply-accumulates happen in the same cycle.
 
 A matrix-vector unit of MH rows and MW columns folded by PE and SIMD takes (MH / PE) * (MW / SIMD) cycles for each
-output pixel
-(Blott et al., FINN-R, ACM TRETS 11(3), 2018, section 4). PE divides MH, SIMD divides MW.
+output pixel (Blott et al., FINN-R, ACM TRETS 11(3), 2018, section 4). PE divides MH, SIMD divides MW.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from workloads.windows import extent
 @dataclass(frozen=True, slots=True)
 class Matrix:
     """What is folded: ``vectors`` products a frame of ``rows`` (MH) by ``columns`` (MW). ``depthwise``: a row per
-    channel with its own window."""
+    channel with its own window.
+    """
 
     rows: int
     columns: int
@@ -66,7 +66,8 @@ def fold_to(shape: Matrix, target: int) -> tuple[int, int]:
 
 def balance(shapes: Sequence[Matrix], budget: int) -> list[tuple[int, int]]:
     """Foldings that give the fastest pipeline with at most ``budget`` parallel multipliers in all; at least one a
-    layer."""
+    layer.
+    """
     low, high = 1, max((s.cycles(1, 1) for s in shapes), default=1)
     while low < high:
         middle = (low + high) // 2

@@ -16,8 +16,9 @@ def whole_cycles(cycles: Floats) -> Ints:
 
 
 def split_cycles(frame_cycles: Ints, work: LayerWork, pieces: int) -> Ints:
-    """Frame cycles of shape (frames or 1,) as (frames or 1, pieces): even unless the work says otherwise, and with
-    the same sum."""
+    """Frame cycles of shape (frames or 1,) as (frames or 1, pieces): even unless the work says otherwise, and with the
+    same sum.
+    """
     if pieces == 1:
         return frame_cycles[:, None]
     share = cumulative_share(work, pieces)

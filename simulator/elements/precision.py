@@ -16,7 +16,8 @@ _NAME = re.compile(r"(fp|bf|int)(\d+)")
 
 def parse_precision(name: str) -> tuple[str, int]:
     """``'int8'`` as ('int', 8), ``'fp16'`` and ``'bf16'`` as ('float', 16); raises :class:`PlatformError` for another
-    name."""
+    name.
+    """
     found = _NAME.fullmatch(name)
     if found is None or not 1 <= int(found[2]) <= 64:
         raise PlatformError(f"'{name}' is no precision; write e.g. 'int8', 'fp16', 'bf16' or 'fp32'")
@@ -25,7 +26,8 @@ def parse_precision(name: str) -> tuple[str, int]:
 
 def precision_of(layer: Layer) -> str:
     """The format whose width holds both weights and inputs of a layer, e.g. 'int8', 'fp32', or 'int1' for a binary
-    layer."""
+    layer.
+    """
     bits = max(layer.weight_bits, layer.input_bits) if layer.weights else layer.input_bits
     return f"{'int' if layer.number == 'int' else 'fp'}{bits}"
 
@@ -60,7 +62,8 @@ def fastest(rates: Mapping[str, Fraction]) -> str | None:
 
 def in_precision(group: LayerGroup, precision: str | None) -> LayerGroup:
     """A group of an unquantised (32-bit float) network as it is deployed in ``precision``; other groups stay as they
-    are."""
+    are.
+    """
     if precision is None or group.main.number != "float" or group.main.weight_bits != 32:
         return group
     number, bits = parse_precision(precision)

@@ -1,9 +1,8 @@
 """A systolic array in closed form: output, weight or input stationary, with full fill and drain in every fold.
 
 Sources: A. Samajdar et al., "SCALE-Sim: Systolic CNN Accelerator Simulator", arXiv 1811.02883, section 3, and "A
-systematic methodology for
-characterizing scalability of DNN accelerators using SCALE-Sim", ISPASS 2020, equations 1 to 6; the SRAM counts follow
-SCALE-Sim v3.0.0.
+systematic methodology for characterizing scalability of DNN accelerators using SCALE-Sim", ISPASS 2020, equations 1 to
+6; the SRAM counts follow SCALE-Sim v3.0.0.
 """
 
 from __future__ import annotations
@@ -41,7 +40,8 @@ class SystolicConfig(ElementConfig):
 @dataclass(frozen=True, slots=True)
 class Folds:
     """How a matrix product P x K x N lies on the array: ``row_folds * column_folds`` folds of ``fold_cycles``, one
-    product a group."""
+    product a group.
+    """
 
     pixels: int
     window: int
@@ -72,8 +72,9 @@ def matrix_of(layer: Layer) -> tuple[int, int, int, int]:
 
 
 def fold_layer(layer: Layer, rows: int, columns: int, dataflow: Dataflow) -> Folds:
-    """The folds, cycles and SRAM accesses of a layer on ``rows`` x ``columns`` cells; a grouped convolution runs
-    group by group."""
+    """The folds, cycles and SRAM accesses of a layer on ``rows`` x ``columns`` cells; a grouped convolution runs group
+    by group.
+    """
     pixels, window, filters, groups = matrix_of(layer)
     if dataflow == "os":
         high, wide, length, fill = pixels, filters, window, rows + columns - 2

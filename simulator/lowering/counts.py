@@ -1,8 +1,7 @@
 """Which frames a firing serves, and how many tokens it takes and writes: with batches, and with branches not taken.
 
 A frame's tokens pass along a channel only where both its writer and its reader do that frame: the writer of a branch
-that is
-not taken puts nothing, and the reader asks for nothing.
+that is not taken puts nothing, and the reader asks for nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ class Firings:
     """How an actor's firings lie over the frames.
 
     ``pieces`` firings for each frame of ``frames``, or for each of those in ``taken`` (shape (frames,), None: all).
-    With ``batch`` above 1
-    there is one firing for each batch of consecutive frames instead; the last batch may be smaller.
+    With ``batch`` above 1 there is one firing for each batch of consecutive frames instead; the last batch may be
+    smaller.
     """
 
     pieces: int
@@ -79,7 +78,8 @@ def puts(writer: Firings, reader: Firings, written: Ints) -> Series:
 
 def takes(reader: Firings, writer: Firings, per_piece: Ints, tokens: int) -> Series:
     """Cumulative tokens that each firing of the reader needs (or frees), given those of each piece of a frame of
-    ``tokens`` tokens."""
+    ``tokens`` tokens.
+    """
     if reader.is_plain and writer.taken is None:
         return Series.periodic(per_piece, reader.count, tokens)
     passing = reader.done() & writer.done()

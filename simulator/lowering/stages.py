@@ -27,7 +27,8 @@ _Number = TypeVar("_Number", np.float64, np.int64)
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a stage runs: its element, the memory it uses (None: no memory on the platform) and its priority (lower
-    goes first)."""
+    goes first).
+    """
 
     platform: Platform
     element: Element

@@ -18,7 +18,8 @@ _PATTERN_LIMIT = 1_000_000
 @dataclass(frozen=True, slots=True)
 class TimeBase:
     """The plan's tick, in seconds. The work unit of servers is 1 kB/s for a tick, so that rates in kB/s are whole
-    numbers."""
+    numbers.
+    """
 
     tick: Fraction
 
@@ -43,8 +44,7 @@ class TimeBase:
         """Durations of ``firings`` firings, given one period of whole cycles.
 
         The running sum is rounded, not each firing, so that no time is gained or lost however many firings there are.
-        Where
-        a period is no whole number of ticks, as many periods as make one are stored, or all of them.
+        Where a period is no whole number of ticks, as many periods as make one are stored, or all of them.
         """
         ratio = 1 / (clock_hz * self.tick)
         if ratio.denominator == 1:

@@ -9,7 +9,8 @@ from simulator.series import Ints
 
 def tokens_needed(edges: Ints, positions: Ints) -> Ints:
     """Tokens of a frame that must be there so that the first ``positions`` elements are; ``edges`` are the tokens'
-    cumulative elements."""
+    cumulative elements.
+    """
     needed: Ints = np.where(positions > 0, np.searchsorted(edges, positions, side="left") + 1, 0).astype(np.int64)
     return np.minimum(needed, edges.size)
 

@@ -1,9 +1,8 @@
 """The complete assignment: the user's rules where they speak, else the element that is quickest for the layer.
 
 Where a layer is free, the choice minimises the time of one frame along the layers in order: a layer's time on an
-element
-(its compute or its memory traffic, whichever is longer) plus the copy that a change of element without common memory
-costs.
+element (its compute or its memory traffic, whichever is longer) plus the copy that a change of element without
+common memory costs.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from workloads.network import LayerGroup
 
 @dataclass(frozen=True, slots=True)
 class LayerRule:
-    """Layers whose name matches ``match`` (shell pattern; ``kind:conv`` for all of a kind) run as said; None leaves
-    the default.
+    """Layers whose name matches ``match`` (shell pattern; ``kind:conv`` for all of a kind) run as said; None leaves the
+    default.
 
     ``options`` are the element model's own (an FPGA's ``pe`` and ``simd``).
     """

@@ -43,8 +43,9 @@ def _ids(row: dict[str, str]) -> str:
 
 
 def test_a_fold_pays_fill_and_drain() -> None:
-    """Four pixels, two weights a window and three filters on a 2 x 2 array, output stationary: 2 x 2 folds of 2 + 2 +
-    2 - 2."""
+    """Four pixels, two weights a window and three filters on a 2 x 2 array, output stationary: 2 x 2 folds of 2 + 2 + 2
+    - 2.
+    """
     layer = Layer("c", "conv", ("x",), ((2, 2, 2),), (3, 2, 2), kernel=(1, 1), weights=6, macs=24)
     assert fold_layer(layer, 2, 2, "os").cycles == 2 * 2 * 4
     # Weight stationary: one row fold (two weights), two column folds (three filters) of 4 + 2*2 + 2 - 2.
@@ -60,8 +61,7 @@ def test_cycles_equal_scale_sim_where_nothing_stalls(row: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("row", [r for r in _reference() if r["stall_cycles"] == "0"], ids=_ids)
 def test_sram_accesses_equal_scale_sim(row: dict[str, str]) -> None:
-    """Output stationary writes P x N; SCALE-Sim adds rows + columns for each fold by mistake, which is taken off
-    here."""
+    """Output stationary writes P x N; SCALE-Sim adds rows + columns for each fold by mistake, which is taken off here."""
     high, wide = int(row["array_rows"]), int(row["array_cols"])
     folds = fold_layer(_conv(row), high, wide, row["dataflow"])  # type: ignore[arg-type]
     printed_extra = folds.row_folds * folds.column_folds * (high + wide) if row["dataflow"] == "os" else 0
