@@ -169,7 +169,7 @@ class Plan:
         return next((i for i, a in enumerate(self.actors) if any(p.channel == channel for p in a.inputs)), None)
 
     def is_contended(self, resource: int) -> bool:
-        """Whether the actors of a resource can want more slots than it has, so that the arbiter must grant each start."""
+        """Whether the actors of a resource can want more slots than there are, so each start is granted."""
         wanted = sum(a.slots * min(a.concurrency, a.firings) for a in self.actors if a.resource == resource)
         return wanted > self.resources[resource].slots
 

@@ -51,7 +51,7 @@ class FileProblems(UserError):
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """The tail of an error text: the nearest known name, then all of them (``'; did you mean 'conv2'? (known: ...)'``)."""
+    """Tail of an error text: the nearest known name, then all (``'; did you mean 'conv2'? (known: ...)'``)."""
     names = sorted(set(known))
     near = difflib.get_close_matches(found, names, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""

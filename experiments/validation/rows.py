@@ -41,7 +41,7 @@ class Row:
 def aggregate(
     rows: list[Row], group: str, case: str, quantile: float, tolerance: float, source: str, note: str = ""
 ) -> Row:
-    """A row that judges the ``quantile`` (0.5 is the median) of the absolute relative errors of other rows, in percent."""
+    """A row that judges the ``quantile`` (0.5 is the median) of the absolute relative errors of other rows."""
     errors = sorted(abs(row.error) for row in rows)
     place = quantile * (len(errors) - 1)
     low = int(place)

@@ -147,7 +147,7 @@ class Element(ABC):
 
     @property
     def default_precision(self) -> str | None:
-        """The precision a network of 32-bit floats is run in here ('int8', 'fp16', ...); None leaves the network's own."""
+        """Precision a network of 32-bit floats runs in here ('int8', 'fp16', ...); None leaves the network's own."""
         return self.config.precision
 
     @abstractmethod

@@ -85,7 +85,7 @@ def _price(
 
 
 def _share_pipeline(costs: Sequence[dict[str, float]], name: str) -> None:
-    """A pipeline takes the time of its slowest stage for a frame, not the sum: each of its layers bears an equal part."""
+    """A pipeline takes the time of its slowest stage, not the sum: each of its layers bears an equal part."""
     times = [cost[name] for cost in costs if cost[name] < _NEVER]
     for cost in costs:
         if cost[name] < _NEVER:

@@ -61,7 +61,7 @@ def test_cycles_equal_scale_sim_where_nothing_stalls(row: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("row", [r for r in _reference() if r["stall_cycles"] == "0"], ids=_ids)
 def test_sram_accesses_equal_scale_sim(row: dict[str, str]) -> None:
-    """Output stationary writes P x N; SCALE-Sim adds rows + columns for each fold by mistake, which is taken off here."""
+    """Output stationary writes P x N; SCALE-Sim adds rows + columns for each fold by mistake, taken off here."""
     high, wide = int(row["array_rows"]), int(row["array_cols"])
     folds = fold_layer(_conv(row), high, wide, row["dataflow"])  # type: ignore[arg-type]
     printed_extra = folds.row_folds * folds.column_folds * (high + wide) if row["dataflow"] == "os" else 0
