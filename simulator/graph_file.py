@@ -200,6 +200,8 @@ class _Reader:
                 ends.append(actor)
         initial = self._numbers(entry, path, "initial_tokens", default=0) or [0]
         if len(ends) < 2:
+            self._numbers(entry, path, "prod")
+            self._numbers(entry, path, "cons")
             return None
         source, target = ends
         prod = self._spread(entry, path, "prod", phases[source], source)
