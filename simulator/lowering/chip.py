@@ -118,11 +118,28 @@ class ChipLowering:
             written=np.array([group.last.output_elements], dtype=np.int64),
             note=ActorNote(Role.STAGE, self._element.name, group.name, "readout"),
         )
+        if work.population is None and is_read:
+            self._pass_on(sources[0], readout)
         self._layers[group.name] = _Layer(work, assignment.cores, entrances, readout, is_read)
         return Port(readout, self._element.name, None, group.name, float(group.output_bytes))
 
+    def _pass_on(self, port: Port, readout: ActorDraft) -> None:
+        """A pool that is read outside hands on what its layer's read-out says."""
+        tokens = np.array([port.actor.token_edges.size], dtype=np.int64)
+        self._draft.connect(
+            port.actor,
+            readout,
+            tokens,
+            tokens,
+            capacity=None,
+            note=ChannelNote(port.layer, readout.name, "buffer"),
+            token_bytes=port.frame_bytes / int(tokens[0]),
+            memory=port.memory,
+            discipline=None,
+        )
+
     def _entrances_of(self, port: Port) -> list[Port]:
-        """Where spikes that come through this port enter the chip; none if they are on it, a pool hands on its own."""
+        """Where spikes of this port enter the chip; none if they are on it, a pool hands on its own."""
         if port.element != self._element.name:
             return [port]
         below = self._layers[port.layer]
@@ -164,7 +181,7 @@ class Chip:
         self._barrier: ActorDraft | None = None
 
     def build(self, entrances: dict[str, list[Port]], readouts: dict[str, ActorDraft]) -> None:
-        """Add all actors; ``entrances`` by layer where its spikes come from outside, ``readouts`` those somebody needs."""
+        """Add all actors, given by layer where spikes come from outside and the read-outs somebody needs."""
         network = self._placement.network
         if self._element.config.synchronisation == "barrier":
             self._barrier = self._add_barrier()
@@ -227,7 +244,7 @@ class Chip:
         return found
 
     def _entrance(self, name: str, entrances: dict[str, list[Port]]) -> Port:
-        """The port through which a population outside sends its spikes: the matching one of its first reader on the chip."""
+        """The port through which a population outside sends its spikes: that of its first reader on the chip."""
         network = self._placement.network
         for projection in self._placement.projections(name):
             external = [p.source for p in network.into(projection.target) if not self._placement.holds(p.source)]
@@ -240,7 +257,7 @@ class Chip:
         )
 
     def _add_entry(self, name: str, port: Port, batches: Ints) -> _Sender:
-        """The actor that hands a population's spikes to the mesh, one firing a step, paced by what arrives at the port."""
+        """The actor that hands a population's spikes to the mesh, one firing a step, as they arrive at the port."""
         packets = np.bincount(batches[0], batches[3], minlength=self._frames)
         cost = self._element.config.costs.entry
         counts = [packets.astype(np.float64)]
@@ -306,7 +323,7 @@ class Chip:
         self._deliver(sender, expand, step, destination)
 
     def _deliver(self, sender: _Sender, expand: ActorDraft, step: Ints, destination: int) -> None:
-        """The walks that wait for these batches: every layer on the core that the sender's layer projects to; the barrier."""
+        """Who waits for these batches: every layer on the core that the sender's layer projects to; the barrier."""
         one = Series.constant(1, step.size)
         frame = np.arange(self._frames)
         for (name, core), walk in self._walks.items():
@@ -320,7 +337,7 @@ class Chip:
             self._channel(expand, one, self._barrier, done, sender.population, "barrier", None)
 
     def _order(self, sender: _Sender) -> None:
-        """A walk follows its sources: by the barrier where a spike takes a step, else by a token of each source's step."""
+        """A walk follows its sources: by the barrier where a spike takes a step, else by a token a source and step."""
         frame = np.arange(self._frames)
         for (name, _), walk in self._walks.items():
             delays = [p.delay for p in self._placement.projections(sender.population) if p.target == name]
@@ -346,7 +363,7 @@ class Chip:
             self._channel(barrier, Series.constant(1, self._frames), walk, begun, "barrier", name, None)
 
     def _read_out(self, readouts: dict[str, ActorDraft]) -> None:
-        """Read-outs wait for every part of their layer; a pool's reads the layer before it through its own channel."""
+        """Read-outs wait for every part of their layer; a pool's reads that of the layer before it."""
         frame = np.arange(1, self._frames + 1)
         for name, readout in readouts.items():
             self._draft.actors.append(readout)
@@ -356,12 +373,12 @@ class Chip:
                     self._channel(walk, put, readout, Series.full(frame * self._slices), name, "readout", None)
 
     def _link_flows(self, source: int, destination: int, packets: Ints) -> list[Flow]:
-        """Flows on the links of the route; none where links are unlimited. The injection link is the core's own port."""
+        """Flows on the links of the route, none where links are unlimited; the injection link is the core's own."""
         mesh = self._element.config.mesh
         if mesh.link is None:
             return []
         links, _ = self._mesh.routes(np.array([source]), np.array([destination]))
-        work = Series.full(self._base.work(packets * (mesh.packet / 8)))
+        work = Series.full(self._base.work(packets.astype(np.float64) * (mesh.packet / 8)))
         rate = self._base.rate(mesh.link)
         name = self._element.name
         return [Flow(self._draft.server(f"{name}.{self._link_name(int(link))}", rate), work) for link in links[1:]]

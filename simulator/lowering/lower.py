@@ -7,8 +7,10 @@ import dataclasses
 import numpy as np
 
 from simulator.elements.base import Stage, Window
+from simulator.elements.neuromorphic import Neuromorphic
 from simulator.errors import MappingError
 from simulator.lowered import ActorNote, ChannelNote, Lowered, Role
+from simulator.lowering.chip import ChipLowering
 from simulator.lowering.copies import Port, Route, add_copy
 from simulator.lowering.counts import Firings, Mask
 from simulator.lowering.drafts import ActorDraft, PlanDraft
@@ -48,6 +50,7 @@ class _Lowering:
         self.ports: dict[str, Port] = {}
         self.copies: dict[tuple[str, str], Port] = {}
         self.weights: dict[str, int] = {}
+        self.chips: dict[str, ChipLowering] = {}
         self.fifo_use: dict[str, int] = {}
 
     def build(self) -> Lowered:
@@ -57,6 +60,8 @@ class _Lowering:
                 self._add_source(group)
             else:
                 self._add_layer(group, -position)
+        for chip in self.chips.values():
+            chip.finish()
         self._check_memories()
         return Lowered(
             plan=self.draft.freeze(
@@ -94,8 +99,13 @@ class _Lowering:
         element = self.platform.processing_elements[assignment.element]
         work = dataclasses.replace(self.stream.work[group.name], group=self.mapping.groups[group.name])
         place = Place(self.platform, element, memory_of(self.platform, element.name), priority)
-        stages = list(element.stages(work, assignment))
         sources = [self._reachable(self.ports[name], element.name, priority) for name in group.inputs]
+        if isinstance(element, Neuromorphic):
+            chip = self.chips.setdefault(element.name, ChipLowering(self.draft, self.base, element, self.stream.frames))
+            is_read = self._leaves(group, element.name)
+            self.ports[group.name] = chip.add_layer(group, work, assignment, sources, is_read)
+            return
+        stages = list(element.stages(work, assignment))
         if element.streaming:
             stages = self._with_boundary(group, work, stages, sources, element.name)
         grid = Firings(1, self.stream.frames, assignment.batch, _taken(work, assignment.batch))
@@ -129,12 +139,15 @@ class _Lowering:
         outside = [size for port, size in zip(sources, _input_bytes(work), strict=True) if port.element != element]
         if outside and first.read_bytes is None:
             stages[0] = dataclasses.replace(first, read_bytes=np.full((1, 1), sum(outside) / first.pieces))
-        readers = [g for g in self.stream.network.groups() if group.name in g.inputs]
-        leaves = not readers or any(self.mapping.assignments[g.name].element != element for g in readers)
-        if leaves and last.write_bytes is None:
+        if self._leaves(group, element) and last.write_bytes is None:
             amounts = np.full((1, 1), work.group.output_bytes / last.pieces)
             stages[-1] = dataclasses.replace(stages[-1], write_bytes=amounts)
         return stages
+
+    def _leaves(self, group: LayerGroup, element: str) -> bool:
+        """Whether the output of a group is read by another element, or by nobody: the result of the network."""
+        readers = [g for g in self.stream.network.groups() if group.name in g.inputs]
+        return not readers or any(self.mapping.assignments[g.name].element != element for g in readers)
 
     def _reachable(self, port: Port, element: str, priority: int) -> Port:
         """The port itself where the element reaches it, else the end of a DMA copy to the element's own memory."""
