@@ -1,4 +1,4 @@
-"""How hard each input is: one seeded process that all dynamic generators share, so that two methods see the same inputs.
+"""How hard each input is: one seeded process shared by all dynamic generators, so that two methods see the same.
 
 Difficulty is a number in (0, 1), uniform over inputs, so that it can stand for any published distribution by its
 quantiles. It is a Gaussian copula: a latent normal value of each frame, correlated from frame to frame as consecutive
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Difficulty:
-    """The process: ``time_correlation`` between consecutive frames, ``layer_correlation`` between two layers of a frame.
+    """``time_correlation`` between consecutive frames, ``layer_correlation`` between two layers of a frame.
 
     Both lie in [0, 1]: 0 is independent, 1 is equal. Raises :class:`WorkloadError` for other values.
     """

@@ -48,5 +48,5 @@ def test_shares_have_the_mean_and_deviation_asked_for() -> None:
 def test_an_impossible_spread_is_told() -> None:
     with pytest.raises(WorkloadError, match=r"no share with mean 0.5 has a deviation of 0.6; write one below 0.5"):
         beta_quantiles(np.array([0.5]), 0.5, 0.6)
-    with pytest.raises(WorkloadError, match="time_correlation is 1.5"):
+    with pytest.raises(WorkloadError, match=r"time_correlation is 1\.5"):
         Difficulty(0, 1.5)
