@@ -24,6 +24,7 @@ class GpuConfig(ElementConfig):
     op_rate: OpRate = Field(Fraction(256), description="Other operations a cycle of the whole device")
     efficiency: Share = Field(1.0, description="Share of the peak rate that a layer's kernel reaches")
     launch: Duration = Field(Fraction(0), description="Time from the launch of a kernel to its first instruction")
+    barrier: Duration = Field(Fraction(0), description="Between dependent steps inside one kernel, e.g. of a solver")
     queues: int = Field(1, ge=1, description="Kernels that may be in flight at the same time")
 
 
@@ -50,7 +51,9 @@ class Gpu(Element):
         geometry = layer_window(work.layer, assignment.granularity)
         # A layer that a library runs as a graph of small kernels, one after the other, is launched that many times.
         launches = work.extra.get("kernels", np.ones(1))
-        cycles = whole_cycles((busy + launches * float(config.launch * self.clock_hz)) * work.executed)
+        barriers = np.maximum(work.extra.get("sequential_steps", launches) - launches, 0)
+        waits = launches * float(config.launch * self.clock_hz) + barriers * float(config.barrier * self.clock_hz)
+        cycles = whole_cycles((busy + waits) * work.executed)
         return [
             Stage(
                 name="",

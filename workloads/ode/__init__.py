@@ -6,6 +6,7 @@ stands between convolution layers. Importing loads numpy only; the calls that ne
 
 from __future__ import annotations
 
+from workloads.ode.cells import Cell, add_cell
 from workloads.ode.cfc import CfcCell, WiredCfc
 from workloads.ode.ltc import ConductanceLtc, LtcCell
 from workloads.ode.multirate import Rates
@@ -26,7 +27,7 @@ from workloads.ode.operations import (
     wired_cfc_operations,
 )
 from workloads.ode.problems import cubic_spiral, decay, driven, three_waves, van_der_pol
-from workloads.ode.solvers import SolverTrace, integrate_adaptive, integrate_each, integrate_fixed
+from workloads.ode.solvers import SolverTrace, integrate_adaptive, integrate_each, integrate_fixed, integrate_held
 from workloads.ode.wiring import NEURON_TYPES, Synapse, Wiring
 from workloads.ode.wiring_files import format_wiring, read_wiring, write_wiring
 from workloads.ode.wirings import auto_ncp, from_ncps, fully_connected, lane_keeping, ncp, random_wiring
@@ -35,6 +36,7 @@ __all__ = [
     "DEFAULT_UNFOLDS",
     "MACS_PER_SYNAPSE",
     "NEURON_TYPES",
+    "Cell",
     "CfcCell",
     "ConductanceLtc",
     "ConvDynamics",
@@ -46,6 +48,7 @@ __all__ = [
     "Synapse",
     "WiredCfc",
     "Wiring",
+    "add_cell",
     "auto_ncp",
     "cfc_operations",
     "cfc_parameters",
@@ -59,6 +62,7 @@ __all__ = [
     "integrate_adaptive",
     "integrate_each",
     "integrate_fixed",
+    "integrate_held",
     "lane_keeping",
     "library_parameters",
     "library_trainable_parameters",
