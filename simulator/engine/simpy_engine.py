@@ -52,7 +52,7 @@ def run_simpy(plan: Plan, *, until: int | None = None, progress: Progress | None
     trace = _trace(plan, records, int(clock.now))
     if not trace.complete and not interrupted:
         raise deadlock_error(plan, trace)
-    if progress:
+    if progress and trace.complete:
         progress(trace.now, trace.firings, plan.firings)
     return trace
 

@@ -136,7 +136,7 @@ channels:
         "  6:46  actors.c.max_concurrency   0 firings at once; write 1 or more, or null for any number\n"
         "  8:26  channels.x.dst             no actor 'd' (known: a, b, c)\n"
         "  9:3   channels.y.dst             is missing; write the name of an actor\n"
-        "  9:26  channels.y.prod            is an empty list; write one number a phase\n"
+        "  9:27  channels.y.prod            is an empty list; write one number a phase\n"
         "  9:56  channels.y.initial_tokens  -2 is no whole number from 0 on; write e.g. 3 or [3, 0, 1]"
     )
 
