@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from simulator.errors import UserError
@@ -23,8 +23,15 @@ def replacing(path: Path) -> Iterator[Path]:
         yield draft
         os.replace(draft, path)
     except OSError as error:
+        _forget(draft)
         raise UserError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
-    finally:
+    except BaseException:
+        _forget(draft)
+        raise
+
+
+def _forget(draft: Path) -> None:
+    with suppress(OSError):
         draft.unlink(missing_ok=True)
 
 

@@ -188,7 +188,8 @@ def _waiting(run: Run, found: list[_Candidate]) -> Bottleneck:
         own, note = run.lowered.plan.channels[channel], run.lowered.channels[channel]
         share = int(run.breakdown.blocked_by[channel]) / max(run.trace.now, 1)
         reason = f"{most}; '{note.producer}' waits {_percent(share)} of the time for room in '{own.name}'"
-        advice = f"a deeper FIFO than {own.capacity} tokens buys at most {gain:.3g}x, then '{busiest.name}' limits"
+        depth = "1 token" if own.capacity == 1 else f"{own.capacity} tokens"
+        advice = f"a deeper FIFO than {depth} buys at most {gain:.3g}x, then '{busiest.name}' limits"
         return Bottleneck("fifo", own.name, note.consumer, None, None, gain, reason, advice)
     layer, stage = _where(run, busiest.actor)
     reason = f"{most}; parts wait for each other's results"

@@ -16,6 +16,43 @@ from simulator.series import Ints
 if TYPE_CHECKING:
     import pandas as pd
 
+_FIFOS = (
+    "fifo",
+    "producer",
+    "consumer",
+    "kind",
+    "platform_fifo",
+    "memory",
+    "capacity_tokens",
+    "token_bytes",
+    "written_tokens",
+    "mean_tokens",
+    "max_tokens",
+    "fill_fraction",
+    "full_fraction",
+    "empty_fraction",
+    "mean_bytes",
+    "max_bytes",
+    "waiting_tokens",
+    "mean_stay_us",
+    "blocks_writer_us",
+    "starves_reader_us",
+)
+_MEMORIES = (
+    "memory",
+    "size_bytes",
+    "weights_bytes",
+    "mean_bytes",
+    "max_bytes",
+    "mean_fraction",
+    "max_fraction",
+    "read_bytes",
+    "write_bytes",
+    "bandwidth_gb_per_s",
+    "traffic_gb_per_s",
+    "busy_fraction",
+)
+
 
 def fifos_table(run: Run) -> pd.DataFrame:
     """A row a channel: its capacity, how full it was, how long tokens stayed, and whom it made wait.
@@ -55,8 +92,7 @@ def fifos_table(run: Run) -> pd.DataFrame:
                 "starves_reader_us": int(run.breakdown.starved_by[index]) * run.tick_us,
             }
         )
-    table = pd.DataFrame(rows)
-    return tidy(table.astype({"capacity_tokens": "Int64"}) if rows else table)
+    return tidy(pd.DataFrame(rows, columns=list(_FIFOS)).astype({"capacity_tokens": "Int64"}))
 
 
 def histograms_table(run: Run) -> pd.DataFrame:
@@ -67,7 +103,7 @@ def histograms_table(run: Run) -> pd.DataFrame:
     for channel, use in zip(run.lowered.plan.channels, run.channels, strict=True):
         columns = {"from_tokens": use.levels[:-1], "to_tokens": use.levels[1:] - 1, "time_fraction": use.histogram}
         parts.append(pd.DataFrame({"fifo": channel.name, **columns}))
-    return tidy(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
+    return _joined(parts, ("fifo", "from_tokens", "to_tokens", "time_fraction"))
 
 
 def memories_table(run: Run) -> pd.DataFrame:
@@ -103,7 +139,7 @@ def memories_table(run: Run) -> pd.DataFrame:
                 "busy_fraction": _port_share(run, name),
             }
         )
-    return tidy(pd.DataFrame(rows))
+    return tidy(pd.DataFrame(rows, columns=list(_MEMORIES)))
 
 
 def memory_histograms_table(run: Run) -> pd.DataFrame:
@@ -120,7 +156,7 @@ def memory_histograms_table(run: Run) -> pd.DataFrame:
             "time_fraction": level.histogram(edges),
         }
         parts.append(pd.DataFrame({"memory": name, **columns}))
-    return tidy(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
+    return _joined(parts, ("memory", "from_bytes", "to_bytes", "time_fraction"))
 
 
 def timeline_table(run: Run) -> pd.DataFrame:
@@ -143,7 +179,9 @@ def timeline_table(run: Run) -> pd.DataFrame:
         }
         columns |= {f"{state}_fraction": ticks[i] / whole for i, state in enumerate(STATES)}
         parts.append(pd.DataFrame(columns))
-    return tidy(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
+    return _joined(
+        parts, ("resource", "element", "slots", "from_us", "to_us", *(f"{state}_fraction" for state in STATES))
+    )
 
 
 def levels_table(run: Run) -> pd.DataFrame:
@@ -160,7 +198,14 @@ def levels_table(run: Run) -> pd.DataFrame:
             "max_tokens": use.high,
         }
         parts.append(pd.DataFrame({"fifo": channel.name, **columns}))
-    return tidy(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
+    return _joined(parts, ("fifo", "from_us", "to_us", "min_tokens", "mean_tokens", "max_tokens"))
+
+
+def _joined(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The parts below each other; the columns alone where there are none."""
+    import pandas as pd
+
+    return tidy(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns)))
 
 
 def _bins(run: Run) -> tuple[Ints, Ints]:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PER_FRAME_CAUSES = ("compute", "memory_bound", "stalled", "blocked", "starved", "contended")
+_LAYERS = (
+    *("layer", "element", "stages", "firings", "macs", "cycles", "time_us", *(f"{c}_us" for c in _PER_FRAME_CAUSES)),
+    *("read_bytes", "write_bytes", "energy_uj", "busiest_fraction"),
+)
 
 
 def stages_table(run: Run) -> pd.DataFrame:
@@ -88,9 +92,8 @@ def layers_table(run: Run, stages: pd.DataFrame) -> pd.DataFrame:
         row["busiest_fraction"] = part["steady_busy_fraction"].max()
         details = {key: main[key] for key in stages.columns if key not in fixed}
         rows.append({**row, **{key: value for key, value in details.items() if key not in row}})
-    table = pd.DataFrame(rows)
-    if len(table):
-        table.insert(7, "share_of_time", table["time_us"] / max(float(table["time_us"].sum()), 1e-300))
+    table = pd.DataFrame(rows, columns=None if rows else list(_LAYERS))
+    table.insert(7, "share_of_time", table["time_us"] / max(float(table["time_us"].sum()), 1e-300))
     return tidy(table)
 
 

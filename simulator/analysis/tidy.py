@@ -7,6 +7,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+_TEXT = (
+    "layer",
+    "element",
+    "part",
+    "platform_fifo",
+    "memory",
+    "cause",
+    "fifo",
+    "resource",
+    "producer",
+    "consumer",
+    "kind",
+)
+"""Columns that hold text also where nothing is known."""
+
 
 def tidy(table: pd.DataFrame) -> pd.DataFrame:
     """The table with columns of text or of numbers, and missing values of that kind; mixed figures become text."""
@@ -21,7 +36,7 @@ def tidy(table: pd.DataFrame) -> pd.DataFrame:
         if any(isinstance(value, str) for value in known):
             columns[name] = column.map(lambda value: value if _is_missing(value) else str(value)).astype("string")
         elif not any(isinstance(value, bool) for value in known):
-            columns[name] = column.astype("float64") if known else column.astype("string")
+            columns[name] = column.astype("string" if name in _TEXT else "float64")
     return table.assign(**columns)
 
 

@@ -23,7 +23,12 @@ PLATFORM = """
 format: platform/1
 name: bench
 processing_elements:
-  cpu: {model: cpu, cores: 2, clock: 1 GHz, rate: {int8: 1 MAC/cycle}, energy: {mac: 2 pJ/MAC, idle: 10 mW, active: 30 mW}}
+  cpu:
+    model: cpu
+    cores: 2
+    clock: 1 GHz
+    rate: {int8: 1 MAC/cycle}
+    energy: {mac: 2 pJ/MAC, idle: 10 mW, active: 30 mW}
   gpu: {model: gpu, clock: 1 GHz, rate: {int8: 10 MAC/cycle}}
 memories:
   dram: {size: 1 KiB, bandwidth: 1 GB/s, energy: {read: 4 pJ/bit, write: 5 pJ/bit}}
@@ -81,9 +86,10 @@ def lowered(
 ) -> Lowered:
     """A plan with its notes; channels are called after the actors at their ends."""
     names = [note.layer or actor.name for note, actor in zip(notes, plan.actors, strict=True)]
-    writers, readers = [plan.writer_of(c) for c in range(len(plan.channels))], [
-        plan.reader_of(c) for c in range(len(plan.channels))
-    ]
+    writers, readers = (
+        [plan.writer_of(c) for c in range(len(plan.channels))],
+        [plan.reader_of(c) for c in range(len(plan.channels))],
+    )
     channels = tuple(
         ChannelNote(names[w] if w is not None else "", names[r] if r is not None else "", "buffer")
         for w, r in zip(writers, readers, strict=True)

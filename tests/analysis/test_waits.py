@@ -41,14 +41,16 @@ def test_three_tokens_through_two_stages_that_take_turns_on_one_place() -> None:
 
 
 def test_blocking_after_service_is_seen_behind_the_service() -> None:
-    """Served at 2, 4 and 6; the second stage takes tokens at 2, 7 and 12, so the third token waits in the actor from 6 to 7."""
-    line = plan(actor("first", 3, 2, writes={0: 1}), actor("second", 3, 5, reads={0: 1}), channels=[1], discipline=AFTER)
+    """Served at 2, 4 and 6; the second stage takes tokens at 2, 7 and 12: the third token waits from 6 to 7."""
+    second = actor("second", 3, 5, reads={0: 1})
+    line = plan(actor("first", 3, 2, writes={0: 1}), second, channels=[1], discipline=AFTER)
     assert _spent(line, 0) == {"compute": 6, "blocked": 1, "idle": 10}
     assert _spent(line, 1) == {"starved": 2, "compute": 15}
 
 
 def test_what_is_not_released_is_no_starvation() -> None:
-    line = plan(actor("camera", 2, 1, release=[4, 10], writes={0: 1}), actor("stage", 2, 3, reads={0: 1}), channels=[None])
+    camera = actor("camera", 2, 1, release=[4, 10], writes={0: 1})
+    line = plan(camera, actor("stage", 2, 3, reads={0: 1}), channels=[None])
     assert _spent(line, 0) == {"not_released": 4 + 5, "compute": 2, "idle": 3}
     assert _spent(line, 1) == {"starved": 5 + 3, "compute": 6}
 
@@ -100,7 +102,7 @@ def test_a_run_that_was_stopped_counts_up_to_where_it_stopped() -> None:
 
 
 def test_a_gang_that_waits_leaves_slots_free_for_contention() -> None:
-    """Two slots: a takes one until 4, the gang b needs both until 6; from 0 to 4 the other slot is kept for the gang."""
+    """Two slots: a takes one until 4, then the gang b needs both until 6; until 4 the other slot is kept for it."""
     gang = plan(actor("a", 1, 4, resource=0), actor("b", 1, 2, resource=0, slots=2), resources=[2])
     found = breakdown(gang, run(gang, engine="simpy"))
     assert {s: found.group(0, s) for s in STATES if found.group(0, s)} == {"compute": 4 + 4, "contended": 4}
