@@ -148,7 +148,7 @@ def finding(table: pd.DataFrame) -> str:
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     winners = ", ".join(f"{name} ({count})" for name, count in ranked)
     spread = done.groupby("network")["throughput_fps"].agg(lambda rates: rates.max() / rates.min())
-    refused = int(table["refused"].notna().sum())
+    refused = int(table.loc[table["platform"].isin(done["platform"]), "refused"].notna().sum())
     text = (
         f"Of {done['platform'].nunique()} platforms none beats these in both throughput and energy a frame"
         f" (for how many of {networks} networks): {winners}; between the fastest and the slowest lies a factor of up to"
@@ -164,7 +164,8 @@ def plot(table: pd.DataFrame, path: Path) -> None:
     from matplotlib.lines import Line2D
 
     networks = list(dict.fromkeys(table["network"]))
-    numbers = {name: k for k, name in enumerate(dict.fromkeys(table["candidate"]), start=1)}
+    done = table[table["refused"].isna()]
+    numbers = {name: k for k, name in enumerate(dict.fromkeys(done["candidate"]), start=1)}
     figure = Figure(figsize=(12, 4.2 * ((len(networks) + 1) // 2)), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(1, 2, width_ratios=(4, 1.2))
@@ -175,7 +176,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
         model: (element_colours({model: model})[model], mark) for model, mark in zip(models, "osD^vP*X", strict=False)
     }
     for axis, network in zip(axes.flat, networks, strict=False):
-        _draw_network(axis, table[(table["network"] == network) & table["refused"].isna()], looks, numbers)
+        _draw_network(axis, done[done["network"] == network], looks, numbers)
         axis.set_title(network, loc="left", fontsize="medium")
     for axis in axes[-1]:
         axis.set_xlabel("energy a frame [mJ]")
@@ -246,6 +247,7 @@ def print_table(table: pd.DataFrame) -> None:
     """Frames a second and energy a frame, a row a candidate and a column a network."""
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     networks = list(dict.fromkeys(table["network"]))
@@ -253,10 +255,15 @@ def print_table(table: pd.DataFrame) -> None:
     made.add_column("hardware", no_wrap=True)
     for network in networks:
         made.add_column(network, justify="right", no_wrap=True)
-    for candidate in dict.fromkeys(table["candidate"]):
+    runs = table.groupby("candidate", sort=False)["refused"].apply(lambda reasons: bool(reasons.isna().any()))
+    impossible = [str(name) for name, ran in runs.items() if not ran]
+    for candidate in [name for name, ran in runs.items() if ran]:
         own = table[table["candidate"] == candidate].set_index("network")
         made.add_row(str(candidate), *(_cell(own.loc[network].to_dict()) for network in networks))
-    Console(width=140, highlight=False).print(made)
+    out = Console(width=140, highlight=False)
+    out.print(made)
+    if impossible:
+        out.print(f"[dim]run none of them (the table says why): {escape(', '.join(impossible))}[/]")
 
 
 def _cell(row: dict[Any, Any]) -> str:

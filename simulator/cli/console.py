@@ -45,7 +45,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, text: int = 
 
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     for position, name in enumerate(columns):
-        made.add_column(name, justify="left" if position < text else "right", no_wrap=position >= text)
+        made.add_column(name, justify="left" if position < text else "right", no_wrap=position >= text, overflow="fold")
     for row in rows:
         made.add_row(*row)
     return made

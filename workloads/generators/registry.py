@@ -35,7 +35,7 @@ class Generator:
     @property
     def summary(self) -> str:
         """The first line of its docstring."""
-        return (inspect.getdoc(self.build) or "").partition("\n")[0].rstrip(".")
+        return (inspect.getdoc(self.build) or "").partition("\n")[0].rstrip(".").replace("``", "")
 
     @property
     def usage(self) -> str:
