@@ -261,7 +261,10 @@ def _values(table: StreamTable) -> dict[str, Floats]:
     """Every numeric column, NaN where a cell is empty."""
     values = {}
     for name in table.columns:
-        if name in SHARES:
+        if name == "fraction" and "extra.evaluations" in table.columns:
+            # A solver evaluates a layer as often as it needs: its work may be several times the dense work.
+            values[name] = table.numbers(name, 0.0, 1e18, "a share, 0 or more")
+        elif name in SHARES:
             values[name] = table.numbers(name, 0.0, 1.0, "a share between 0 and 1")
         elif name == "macs" or name.startswith(("ops.", "extra.")):
             values[name] = table.numbers(name, 0.0, 1e18, "a count, 0 or more")

@@ -27,7 +27,8 @@ _NOTHING: Mapping[str, Floats] = MappingProxyType({})
 class LayerWork:
     """What the frames of a stream ask of one layer (with the elementwise layers fused to it).
 
-    ``fraction`` is the share of the layer's dense multiply-accumulates that a frame needs (1 for a static network),
+    ``fraction`` is the share of the layer's dense multiply-accumulates that a frame needs (1 for a static network, above
+    1 where a solver evaluates the layer several times),
     ``input_kept`` and ``output_kept`` the shares of its input and output channels that are alive (structured),
     ``input_density`` the share of non-zero input values (unstructured), ``weight_kept`` the share of weights that must
     be fetched. ``executed`` False: an untaken branch, the layer has no work for that frame. ``macs`` and ``ops`` (other

@@ -134,8 +134,8 @@ def test_overlapping_frames_of_a_recurrent_layer_is_refused_with_the_reason(tmp_
         lower(platform, static_stream(_network(), 4))
     assert str(caught.value) == (
         "layer 'cell' on 'pe' cannot be pipelined (3 frames at once): frame n + 1 begins with the 10 values of state"
-        " that frame n leaves, so its throughput is one over its latency; take fewer solver steps, more parallel units or a"
-        " higher clock, or run independent streams on copies of it"
+        " that frame n leaves, so its throughput is one over its latency; take fewer solver steps, more parallel units"
+        " or a higher clock, or run independent streams on copies of it"
     )
 
 

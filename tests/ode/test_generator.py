@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from workloads.generators.ode import ncp_stream, neural_ode_stream
 from workloads.ode import ConductanceLtc, lane_keeping
 from workloads.ode.cells import Cell
 from workloads.ode.sensing import adaptive_work, features
+from workloads.streamfile import load_stream, save_stream
 from workloads.tokens import TokenStream
 from workloads.zoo import zoo_network
 from workloads.zoo.ode import behind, ncp_lane
@@ -135,3 +138,15 @@ def test_an_ode_block_costs_its_evaluations_for_each_image() -> None:
 def test_a_cell_behind_another_head() -> None:
     network = behind(zoo_network("ncp-conv-head"), Cell(lane_keeping(), "cfc", form="sparse"), "own")
     assert ncp_stream(network, 3).work["ncp"].extra["sequential_steps"].tolist() == [3]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_saved_stream_of_solver_work_comes_back_equal(adaptive: TokenStream, tmp_path: Path, ending: str) -> None:
+    save_stream(adaptive, tmp_path / f"ticks.{ending}")
+    again = load_stream(tmp_path / f"ticks.{ending}", adaptive.network)
+    one, two = adaptive.work["ncp"], again.work["ncp"]
+    assert np.array_equal(one.macs, two.macs)
+    assert np.array_equal(one.fraction, two.fraction)
+    assert {kind: values.tolist() for kind, values in one.ops.items()} == {k: v.tolist() for k, v in two.ops.items()}
+    assert np.array_equal(one.extra["evaluations"], two.extra["evaluations"])
+    assert (again.deadline_ps, again.release_ps.tolist()) == (adaptive.deadline_ps, adaptive.release_ps.tolist())
