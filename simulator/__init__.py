@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         WorkloadError,
     )
     from simulator.platform import Platform, load_platform, platform_schema
-    from simulator.result import Result
+    from simulator.result import Result, load_result
     from simulator.simulation import simulate
     from workloads import load_network
 
@@ -40,6 +40,7 @@ _HOME = {
     "Result": "simulator.result",
     "load_network": "workloads",
     "load_platform": "simulator.platform",
+    "load_result": "simulator.result",
     "platform_schema": "simulator.platform",
     "simulate": "simulator.simulation",
 }
@@ -58,6 +59,7 @@ __all__ = [
     "__version__",
     "load_network",
     "load_platform",
+    "load_result",
     "platform_schema",
     "simulate",
 ]

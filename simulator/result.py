@@ -36,6 +36,8 @@ from simulator.trace import Trace
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simulator.report.saving import SavedResult
+
 NOT_MODELLED = "not modelled"
 
 
@@ -195,7 +197,7 @@ class Result(Views):
         return write_trace(self.lowered, self.trace, Path(path))
 
 
-def load_result(folder: str | Path) -> Any:
+def load_result(folder: str | Path) -> SavedResult:
     """Reads a saved result: its tables, summary, pictures, plan and trace.
 
     Raises ``UserError`` where the folder holds none.

@@ -97,8 +97,10 @@ class Steps:
 
 def exact_dot(values: Ints, weights: Ints) -> int:
     """The sum of products as an exact Python integer, also where it leaves 64 bits."""
-    size = float(np.dot(np.abs(values).astype(np.float64), np.abs(weights).astype(np.float64)))
-    if size < _SAFE:
+    if not values.size:
+        return 0
+    largest = max(abs(int(values.max())), abs(int(values.min())))
+    if largest * float(np.abs(weights).sum(dtype=np.float64)) < _SAFE:
         return int(np.dot(values, weights))
     return sum(a * b for a, b in zip(values.tolist(), weights.tolist(), strict=True))
 

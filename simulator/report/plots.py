@@ -73,7 +73,9 @@ def plot_occupancy(result: HasTables) -> Figure:
     ranked = table.sort_values(["full_fraction", "fill_fraction", "max_tokens"], ascending=False, kind="stable")
     chosen = ranked.head(_MOST_FIFOS) if len(table) else table
     figure, axes = new_figure(_WIDTH, 1.2 + 1.15 * max(len(chosen), 1), rows=max(len(chosen), 1))
-    colours, places = _colours(result), dict(zip(result.layers["layer"], result.layers["element"], strict=True))
+    colours, stages = _colours(result), result.stages
+    places = dict(zip(stages["stage"], stages["element"], strict=True))
+    places |= dict(zip(result.layers["layer"], result.layers["element"], strict=True))
     levels = result.levels
     factor, unit = fitting(float(levels["to_us"].max()) * 1e-6 if len(levels) else 0.0, "s")
     for axis, row in zip(axes, chosen.to_dict("records"), strict=False):
@@ -97,10 +99,10 @@ def plot_energy(result: HasTables) -> Figure:
     sums = table.groupby("part", sort=False)["energy_mj"].sum(min_count=1) * 1e-3 / frames
     factor, unit = fitting(float(sums.max()) if sums.notna().any() else 0.0, "J")
     for place, name in enumerate(parts):
-        _draw_energy(axis, table[table["part"] == name], place, colours.get(name, GREY), looks, factor / frames)
+        _draw_energy(axis, table[table["part"] == name], place, colours.get(name, GREY), looks, factor / frames, unit)
     axis.set_yticks(range(len(parts)), parts)
-    axis.invert_yaxis()
-    axis.set_xlim(0, (float(sums.max()) if sums.notna().any() else 1.0) * factor * 1.3 or 1.0)
+    axis.set_ylim(len(parts) - 0.4, -0.6)
+    axis.set_xlim(0, (float(sums.max()) if sums.notna().any() else 1.0) * factor * 1.5 or 1.0)
     axis.set_xlabel(f"energy per frame [{unit}]")
     if looks:
         handles = [_patch(lighter(GREY, light), hatch, cause) for cause, (light, hatch) in looks.items()]
@@ -214,7 +216,13 @@ def _inner_fifos(result: HasTables) -> pd.DataFrame:
 
 
 def _draw_energy(
-    axis: Axes, part: pd.DataFrame, place: int, colour: str, looks: Mapping[str, tuple[float, str]], factor: float
+    axis: Axes,
+    part: pd.DataFrame,
+    place: int,
+    colour: str,
+    looks: Mapping[str, tuple[float, str]],
+    factor: float,
+    unit: str,
 ) -> None:
     left, missing = 0.0, []
     for row in part.to_dict("records"):
@@ -225,7 +233,7 @@ def _draw_energy(
         width = float(row["energy_mj"]) * 1e-3 * factor
         axis.barh(place, width, left=left, color=lighter(colour, light), hatch=hatch, edgecolor="white", linewidth=0.4)
         left += width
-    words = f" {left:.3g}" if len(missing) < len(part) else ""
+    words = f" {left:.3g} {unit}" if len(missing) < len(part) else ""
     if missing:
         words += " energy not modelled" if len(missing) == len(part) else f"  (not modelled: {', '.join(missing)})"
     axis.text(left, place, words, va="center", fontsize="small")
