@@ -16,6 +16,10 @@ from workloads.spiking.network import Projection, SpikingNetwork
 Ints = npt.NDArray[np.int64]
 
 
+# Spreading a layer makes the layers before it reach more cores, so a few rounds may be needed.
+_REPAIRS = 8
+
+
 @dataclass(frozen=True, slots=True)
 class CoreLimits:
     """What one core can hold; None is no limit.
@@ -99,23 +103,52 @@ def place(
         if name not in names:
             raise MappingError(f"placement: no layer {name!r}{did_you_mean(name, names)}")
     bounds = limits or CoreLimits()
+    off = {p.name for p in network.populations if p.neuron is None and not inputs_on_chip} | set(outside)
+    placement = _one_after_the_other(network, cores, bounds, wanted, off)
+    for _ in range(_REPAIRS if bounds.axons_out is not None else 0):
+        # How many cores a neuron reaches is known only now: layers whose axons overflow are spread further.
+        crowded = _overflowing(placement, bounds, wanted)
+        if not crowded:
+            break
+        placement = _one_after_the_other(network, cores, bounds, {**crowded, **wanted}, off)
+    check(placement, bounds)
+    return placement
+
+
+def _one_after_the_other(
+    network: SpikingNetwork, cores: int, limits: CoreLimits, wanted: Mapping[str, int], off: Collection[str]
+) -> Placement:
     core_of: dict[str, Ints] = {}
     taken = 0
     for population in network.populations:
-        if (population.neuron is None and not inputs_on_chip) or population.name in outside:
+        if population.name in off:
             core_of[population.name] = np.full(population.size, OUTSIDE, dtype=np.int64)
             continue
-        parts = wanted.get(population.name) or fewest_cores(network, population.name, bounds)
+        split = best_split(network, population.name, limits, wanted.get(population.name))
+        parts = int(split.max(initial=0)) + 1
         if taken + parts > cores:
             raise MappingError(
                 f"placement: layer {population.name!r} ({population.size} neurons) needs {parts} cores, "
                 f"{cores - taken} of {cores} are left; use more cores or a smaller network"
             )
-        core_of[population.name] = taken + np.arange(population.size) * parts // population.size
+        core_of[population.name] = taken + split
         taken += parts
-    placement = Placement(network, cores, core_of)
-    check(placement, bounds)
-    return placement
+    return Placement(network, cores, core_of)
+
+
+def _overflowing(placement: Placement, limits: CoreLimits, fixed: Mapping[str, int]) -> dict[str, int]:
+    """Parts for each layer so that its axons out would fit if each neuron reached as many cores as now."""
+    need, bound = needs(placement, limits).axons_out, limits.axons_out or 0
+    parts: dict[str, int] = {}
+    over = False
+    for name, core_of in placement.core_of.items():
+        if not placement.holds(name) or name in fixed:
+            continue
+        own = np.unique(core_of)
+        worst = int(need[own].max())
+        parts[name] = min(core_of.size, max(own.size, -(-own.size * worst // bound)))
+        over = over or parts[name] > own.size
+    return parts if over else {}
 
 
 def place_explicitly(
@@ -153,29 +186,54 @@ def place_explicitly(
     return placement
 
 
-def fewest_cores(network: SpikingNetwork, name: str, limits: CoreLimits) -> int:
-    """The smallest number of cores among which a layer can be split evenly within the limits of its inputs.
+def best_split(network: SpikingNetwork, name: str, limits: CoreLimits, parts: int | None = None) -> Ints:
+    """The part of each neuron of a layer: even parts along its index, or along its rows of pixels where that takes
+    fewer.
 
-    Raises :class:`MappingError` where not even one neuron fits a core.
+    Along the index a core holds whole channels and needs few kernels; along the rows it holds all channels of some
+    pixels and is reached by few sources. ``parts`` fixes their number. Raises :class:`MappingError` where not even
+    one neuron fits a core.
     """
-    size = network[name].size
-    parts = 1 if limits.neurons is None else -(-size // limits.neurons)
+    shape = network[name].shape
+    ranks = [np.arange(network[name].size)]
+    if len(shape) == 3 and shape[0] > 1 and shape[1] * shape[2] > 1:
+        ranks.append(np.argsort(np.arange(network[name].size).reshape(shape).transpose(1, 2, 0).ravel(), kind="stable"))
+    if parts is not None:
+        splits = [_even(rank, parts) for rank in ranks]
+        return min(splits, key=lambda split: max(1.0, _worst(network, name, split, limits)))
+    found = [split for rank in ranks if (split := _fewest(network, name, rank, limits)) is not None]
+    if not found:
+        alone = _layer_need(network, name, ranks[0])
+        raise MappingError(
+            f"placement: layer {name!r} does not fit even with one neuron a core: {_excess(alone, limits)}"
+        )
+    return min(found, key=lambda split: int(split.max(initial=0)))
+
+
+def _even(rank: Ints, parts: int) -> Ints:
+    return rank * min(parts, rank.size) // rank.size
+
+
+def _fewest(network: SpikingNetwork, name: str, rank: Ints, limits: CoreLimits) -> Ints | None:
+    """The split along ``rank`` into the fewest parts that fit; None where not even single neurons do."""
+    parts = 1 if limits.neurons is None else -(-rank.size // limits.neurons)
     while True:
-        worst = max((ratio for ratio, _ in _ratios(_layer_need(network, name, parts), limits)), default=0.0)
+        split = _even(rank, parts)
+        worst = _worst(network, name, split, limits)
         if worst <= 1.0:
-            return parts
-        if parts >= size:
-            raise MappingError(
-                f"placement: layer {name!r} does not fit even with one neuron a core:"
-                f" {_excess(_layer_need(network, name, size), limits)}"
-            )
-        parts = min(size, max(parts + 1, int(parts * min(worst, 2.0))))
+            return split
+        if parts >= rank.size:
+            return None
+        parts = min(rank.size, max(parts + 1, int(parts * min(worst, 1.5))))
 
 
-def _layer_need(network: SpikingNetwork, name: str, parts: int) -> Need:
-    """What each of ``parts`` cores needs for a layer's inputs; axons out are known only once all is placed."""
-    size = network[name].size
-    split = np.arange(size) * parts // size
+def _worst(network: SpikingNetwork, name: str, split: Ints, limits: CoreLimits) -> float:
+    return max(_ratios(_layer_need(network, name, split), limits), default=0.0)
+
+
+def _layer_need(network: SpikingNetwork, name: str, split: Ints) -> Need:
+    """What each part needs for a layer's inputs; axons out are known only once all is placed."""
+    parts = int(split.max(initial=0)) + 1
     synapses, weights, axons = _incoming(network.into(name), split, parts)
     return Need(np.bincount(split, minlength=parts), synapses, weights, axons, np.zeros(parts, dtype=np.int64))
 
@@ -269,9 +327,8 @@ def _with_bits(need: Need, limits: CoreLimits) -> Need:
     return Need(need.neurons, need.synapses, stored * limits.bits_per_weight, need.axons_in, need.axons_out)
 
 
-def _ratios(need: Need, limits: CoreLimits) -> list[tuple[float, str]]:
-    rows = _pairs(_with_bits(need, limits), limits)
-    return [(float(values.max(initial=0)) / bound, label) for label, values, bound in rows]
+def _ratios(need: Need, limits: CoreLimits) -> list[float]:
+    return [float(values.max(initial=0)) / bound for _, values, bound in _pairs(_with_bits(need, limits), limits)]
 
 
 def _excess(need: Need, limits: CoreLimits) -> str:
