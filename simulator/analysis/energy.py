@@ -99,10 +99,12 @@ def access_energy(lowered: Lowered, memory: str, way: str) -> float | None:
 def _of_element(
     lowered: Lowered, trace: Trace, name: str, config: Any, dynamic: Mapping[str, float], seconds: float
 ) -> Iterator[tuple[str, float | None]]:
-    """Causes of an element or DMA: what its notes price, and the powers of its config; fields left empty are not
-    modelled.
+    """Causes of an element or DMA: what its notes price and the powers of its config; needed fields that are empty are
+    not modelled.
     """
     fields = {} if config is None else {key: getattr(config, key) for key in type(config).model_fields}
+    actors = tuple(i for i, note in enumerate(lowered.actors) if note.element == name)
+    ran = any(departed(trace, actor) for actor in actors)
     if config is None and not dynamic:
         yield "all", None
     for cause in [*fields, *(cause for cause in dynamic if cause not in fields)]:
@@ -110,15 +112,26 @@ def _of_element(
         if cause in dynamic:
             yield cause, dynamic[cause]
         elif given is None:
-            yield cause, None
+            if _is_missed(cause, fields, dynamic, ran):
+                yield cause, None
         elif cause == "active":
-            actors = tuple(i for i, note in enumerate(lowered.actors) if note.element == name)
             busy = float(lowered.plan.tick * in_service(lowered.plan, trace, actors))
             yield cause, float(given) * busy * _PJ_PER_WATT_SECOND
         elif cause == "idle":
             yield cause, float(given) * seconds * _PJ_PER_WATT_SECOND
         else:  # priced, and nothing of it was done
             yield cause, 0.0
+
+
+def _is_missed(cause: str, fields: Mapping[str, Any], dynamic: Mapping[str, float], ran: bool) -> bool:
+    """Whether an empty field leaves a gap: an element that ran nothing needs no price for work, one whose model prices
+    causes of its own (spikes, synapses) none for MACs, and one that prices its work no power for being active.
+    """
+    if cause == "idle":
+        return True
+    if not ran or any(priced not in fields for priced in dynamic):
+        return False
+    return cause != "active" or not dynamic
 
 
 def _of_memories(lowered: Lowered, trace: Trace, seconds: float) -> list[EnergyItem]:

@@ -112,6 +112,28 @@ def test_what_is_not_modelled_is_missing_and_never_zero(tmp_path: Path) -> None:
     assert [e["energy_mj"] for e in elements][1] is None
 
 
+def test_only_gaps_are_called_not_modelled(tmp_path: Path) -> None:
+    """A chip that prices its own causes lacks no price for MACs, and an element that ran nothing none for work."""
+    text = """
+format: platform/1
+name: chips
+processing_elements:
+  chip: {model: cpu, cores: 1, clock: 1 GHz, rate: {int8: 1 MAC/cycle}, energy: {idle: 5 mW}}
+  spare: {model: cpu, cores: 1, clock: 1 GHz, rate: {int8: 1 MAC/cycle}, energy: {active: 9 mW}}
+"""
+    graph = plan(actor("only", 2, 500, resource=0), resources=[1], tick=PICOSECOND)
+    note = stage("chip", "only", energy_pj={"synapse": 7.0})
+    run = result(lowered(graph, [note], platform(tmp_path, text), stream(2), resources=["chip"]))
+    assert run.energy[["part", "cause"]].to_numpy().tolist() == [
+        ["chip", "idle"],
+        ["chip", "synapse"],
+        ["spare", "idle"],
+        ["spare", "active"],
+    ]
+    assert run.summary()["energy_not_modelled"] == ["spare.idle"]
+    assert run.summary()["energy_mj"] == pytest.approx((5e-3 * 1e-9 * 1e12 + 14) * 1e-9)
+
+
 def test_a_platform_without_energy_has_none(tmp_path: Path) -> None:
     text = """
 format: platform/1
