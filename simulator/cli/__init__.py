@@ -6,6 +6,7 @@ output and nothing else there. Exit codes: 0 done, 2 the user's mistake, 1 ours,
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,10 @@ __all__ = ["app", "main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; nothing raised in a command leaves this function."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    here = os.getcwd()
+    if here not in sys.path:
+        # A user's own models and generators lie beside the platform file; at the end of the path they hide nothing.
+        sys.path.append(here)
     debug = "--debug" in given
     try:
         app(args=[each for each in given if each != "--debug"], prog_name="headrace")
