@@ -37,9 +37,6 @@ from workloads.network import LayerGroup
 from workloads.spiking.simulation import SpikingRun
 from workloads.spiking.streams import SpikingWork
 
-# Packets of a route travel one behind the other; so many batches of one sender and receiver may be under way.
-_IN_FLIGHT = 64
-
 
 @dataclass(slots=True)
 class BatchDraft(ActorDraft):
@@ -54,7 +51,7 @@ class BatchDraft(ActorDraft):
             resource=self.resource,
             release=Series.constant(0, self.step.size),
             compute=self.compute,
-            latency=Series.constant(0, self.step.size),
+            latency=Series.constant(self.latency, self.step.size),
             first_frame=frames,
             last_frame=frames,
             inputs=tuple(self.inputs),
@@ -140,9 +137,9 @@ class ChipLowering:
 
     def _entrances_of(self, port: Port) -> list[Port]:
         """Where spikes of this port enter the chip; none if they are on it, a pool hands on its own."""
-        if port.element != self._element.name:
+        below = self._layers.get(port.layer)
+        if below is None or port.actor is not below.readout:  # a copy that ends here starts outside
             return [port]
-        below = self._layers[port.layer]
         return below.entrances if below.work.population is None else []
 
     def finish(self) -> None:
@@ -295,11 +292,8 @@ class Chip:
         each = [packets * float(count) for count in hops]
         known = [(c, e) for c, e in zip(each, events, strict=True) if e.energy is not None]
         carry = self._batch_actor(f"{label}~>{destination}", None, sender, step, f"hops to core {destination}")
-        carry.compute = Series.constant(
-            round(sum(int(n) * float(e.time) for n, e in zip(hops, events, strict=True)) / float(self._base.tick)),
-            step.size,
-        )
-        carry.concurrency = _IN_FLIGHT
+        seconds = sum(int(n) * float(e.time) for n, e in zip(hops, events, strict=True))
+        carry.latency = round(seconds / float(self._base.tick))
         carry.flows = self._link_flows(sender.core, destination, packets)
         if known:
             carry.note = _with_energy(carry.note, {"hop": Amounts(np.sum([c * e.energy for c, e in known], axis=0))})
@@ -358,9 +352,10 @@ class Chip:
             count = self._frames * sender.slices
             done = Series.full((frame + 1) * sender.slices)
             self._channel(sender.actor, Series.constant(1, count), barrier, done, sender.population, "barrier", None)
-        for (name, _), walk in self._walks.items():
-            begun = Series.full(np.repeat(frame, self._slices))
-            self._channel(barrier, Series.constant(1, self._frames), walk, begun, "barrier", name, None)
+            begun = Series.full(np.repeat(frame, sender.slices))
+            self._channel(
+                barrier, Series.constant(1, self._frames), sender.actor, begun, "barrier", sender.population, None
+            )
 
     def _read_out(self, readouts: dict[str, ActorDraft]) -> None:
         """Read-outs wait for every part of their layer; a pool's reads that of the layer before it."""
