@@ -174,7 +174,11 @@ def _saturated(run: Run, found: list[_Candidate]) -> Bottleneck:
     lane = "" if first.whole else f": {_naming(layer, stage)} always runs, on fewer slots than '{first.name}' has"
     verb = "moves data" if first.server is not None else "is in service"
     reason = f"'{first.name}' {verb} {_percent(first.share)} of the steady time{lane or _share_text(run, first, place)}"
-    advice = _faster(first, layer) if first.whole else f"more slots for layer '{layer}', or a finer granularity,"
+    advice = (
+        _faster(first, layer if _is_alone(run, first) else None)
+        if first.whole
+        else f"more slots for layer '{layer}', or a finer granularity,"
+    )
     return Bottleneck(first.kind, first.name, layer, stage, first.share, gain, reason, f"{advice}{then or ' helps'}")
 
 
@@ -252,7 +256,7 @@ def _where(run: Run, actor: int | None) -> tuple[str | None, str | None]:
 
 def _share_text(run: Run, one: _Candidate, place: str) -> str:
     """' with layer x', or how much of a shared resource its heaviest layer takes."""
-    if one.group is None or one.actor is None or len(run.breakdown.members[one.group].actors) == 1:
+    if one.group is None or one.actor is None or _is_alone(run, one):
         return place
     actors = run.breakdown.between(*run.window)[0]
     own = [CAUSES.index(state) for state in BUSY]
@@ -262,6 +266,11 @@ def _share_text(run: Run, one: _Candidate, place: str) -> str:
     return f", {_percent(part)} of it{place}"
 
 
+def _is_alone(run: Run, one: _Candidate) -> bool:
+    """Whether a single actor makes up the part, so that its layer is all of the work."""
+    return one.group is not None and len(run.breakdown.members[one.group].actors) == 1
+
+
 def _naming(layer: str | None, stage: str | None) -> str:
     return f"layer '{layer}'" + (f" (stage '{stage}')" if stage else "")
 
@@ -269,7 +278,8 @@ def _naming(layer: str | None, stage: str | None) -> str:
 def _faster(one: _Candidate, layer: str | None) -> str:
     if one.server is not None:
         return f"more bandwidth of '{one.name}'"
-    return f"a faster '{one.name}', or less work in layer '{layer}'," if layer else f"a faster '{one.name}'"
+    work = f"in layer '{layer}'" if layer else "on it"
+    return f"a faster '{one.name}', or less work {work},"
 
 
 def _percent(share: float) -> str:
