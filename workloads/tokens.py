@@ -27,15 +27,15 @@ _NOTHING: Mapping[str, Floats] = MappingProxyType({})
 class LayerWork:
     """What the frames of a stream ask of one layer (with the elementwise layers fused to it).
 
-    ``fraction`` is the share of the layer's dense multiply-accumulates that a frame needs (1 for a static network, above
-    1 where a solver evaluates the layer several times),
-    ``input_kept`` and ``output_kept`` the shares of its input and output channels that are alive (structured),
-    ``input_density`` the share of non-zero input values (unstructured), ``weight_kept`` the share of weights that must
-    be fetched. ``executed`` False: an untaken branch, the layer has no work for that frame. ``macs`` and ``ops`` (other
-    operations by kind) are counts a frame. All arrays have the shape ``(frames,)`` or ``(1,)``. ``extra`` carries
-    counts that only some elements price: ``synaptic_events``, ``spikes_in``, ``spikes_out``, ``evaluations`` (solver
-    right-hand sides), ``sequential_steps``, ``kernels`` (launches one after the other). ``piece_fraction`` of shape
-    ``(frames or 1, rows)`` says how the frame's work spreads over its output rows where it is not even.
+    ``fraction`` is the share of the layer's dense multiply-accumulates that a frame needs (1 for a static network,
+    above 1 where a solver evaluates the layer several times), ``input_kept`` and ``output_kept`` the shares of its
+    input and output channels that are alive (structured), ``input_density`` the share of non-zero input values
+    (unstructured), ``weight_kept`` the share of weights that must be fetched. ``executed`` False: an untaken branch,
+    the layer has no work for that frame. ``macs`` and ``ops`` (other operations by kind) are counts a frame. All
+    arrays have the shape ``(frames,)`` or ``(1,)``. ``extra`` carries counts that only some elements price:
+    ``synaptic_events``, ``spikes_in``, ``spikes_out``, ``evaluations`` (solver right-hand sides),
+    ``sequential_steps``, ``kernels`` (launches one after the other). ``piece_fraction`` of shape ``(frames or 1,
+    rows)`` says how the frame's work spreads over its output rows where it is not even.
     """
 
     group: LayerGroup
