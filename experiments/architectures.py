@@ -222,7 +222,7 @@ def _is_near(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return all(abs(math.log10(a / b)) < limit for a, b, limit in zip(one, other, (0.15, 0.1), strict=True))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run them all, write the table and the figure, print the answer."""
     parser = options(__doc__, "runs/architectures")
     parser.add_argument("--frames", type=int, default=24, help="frames a run (24)")
@@ -230,7 +230,7 @@ def main() -> None:
         "--platforms", nargs="+", default=platforms.names(), metavar="NAME", help="all of the catalogue"
     )
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NAME", help=" ".join(NETWORKS))
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     try:
         table = table_of(given.platforms, given.networks, given.frames, given.seed)
     except UserError as error:

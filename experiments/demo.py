@@ -15,6 +15,7 @@ array was doing. Each run is saved with its tables, its timeline and a trace tha
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,11 +45,11 @@ CONTENDERS = (
 )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the three, save everything, print the table and the finding."""
     parser = options(__doc__, "runs/demo")
     parser.add_argument("--frames", type=int, default=32, help="frames to run on each platform (32)")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     network = load_network(NETWORK)
     results: dict[str, Result] = {}
     for each in CONTENDERS:
