@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -41,11 +40,10 @@ def test_a_run_that_is_not_possible_is_a_row_with_its_reason() -> None:
 
 
 def test_the_script_writes_table_and_figure_and_says_its_finding(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--platforms", "mpsoc-cpu-gpu", "systolic-32x32", "loihi", "--networks", "lenet-5", "alexnet-cifar"]
-    monkeypatch.setattr(sys, "argv", ["architectures.py", "--out", str(tmp_path), "--frames", "4", *arguments])
-    architectures.main()
+    architectures.main(["--out", str(tmp_path), "--frames", "4", *arguments])
     table = pd.read_csv(tmp_path / "architectures.csv")
     done = table[table["refused"].isna()]
     assert set(done["platform"]) == {"mpsoc-cpu-gpu", "systolic-32x32"}
@@ -59,11 +57,8 @@ def test_the_script_writes_table_and_figure_and_says_its_finding(
     assert "run none of them (the table says why): loihi" in said
 
 
-def test_an_unknown_platform_is_no_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["architectures.py", "--platforms", "jetson-nanoo"])
+def test_an_unknown_platform_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        architectures.main()
+        architectures.main(["--platforms", "jetson-nanoo"])
     assert stop.value.code == 2
     assert "did you mean 'jetson-nano'?" in capsys.readouterr().err
