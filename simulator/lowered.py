@@ -51,8 +51,8 @@ class Amounts:
 class ActorNote:
     """What an actor stands for.
 
-    ``element`` and ``layer`` are names (None for sources and sinks); ``stage`` tells the stages of one layer apart (''
-    where there is one). ``cycles`` a firing on the element's clock (None where it has none); ``macs`` a firing;
+    ``element`` and ``layer`` are names (None for sources and sinks); ``stage`` tells the stages of one layer apart
+    ('' where there is one). ``cycles`` a firing on the element's clock (None where it has none); ``macs`` a firing;
     ``energy_pj`` a firing by cause; ``memory_bytes`` a firing by (memory, 'read' or 'write'). ``detail`` are the
     model's own figures for the layer table.
     """
@@ -80,8 +80,8 @@ class ChannelNote:
     """What a channel carries: the producing and consuming layer, and the FIFO of the platform file it is an instance
     of, if any.
 
-    ``token_elements`` is the mean number of tensor elements a token holds; ``kind`` is 'fifo' (fabric), 'buffer' (in a
-    memory) or 'state' (feedback).
+    ``token_elements`` is the mean number of tensor elements a token holds; ``kind`` is 'fifo' (fabric), 'buffer' (in
+    a memory) or 'state' (feedback) or 'control' (a decision, no tensor).
     """
 
     producer: str

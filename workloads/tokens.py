@@ -1,8 +1,8 @@
 """Token streams: frames that arrive at given times, each carrying the work it asks of every layer.
 
 A generator (static, dynamic, spiking, ODE, continual) decides before the run how much work each frame asks of each
-layer; the simulator only replays it. Arrays have one entry a frame, or a single entry where every frame is alike: the
-lowering keeps such a layer as one period, so a static stream of a million frames costs the memory of one.
+layer; the simulator only replays it. Arrays have one entry a frame, or a single entry where every frame is alike:
+the lowering keeps such a layer as one period, so a static stream of a million frames costs the memory of one.
 """
 
 from __future__ import annotations
@@ -131,10 +131,11 @@ class LayerWork:
 class TokenStream:
     """``frames`` frames of ``network``: when each arrives and what work it asks of each fused layer group.
 
-    ``release_ps[f]`` is the arrival of frame f in picoseconds, never falling. ``work`` has an entry for each group of
-    ``network.groups()`` (by group name) but the inputs. ``deadline_ps`` counts from the arrival; None where there is
-    none. ``lossy``: a frame that finds the input full is dropped (a camera) instead of waiting. ``origin`` records
-    generator, parameters and seed for the manifest.
+    ``release_ps[f]`` is the arrival of frame f in picoseconds, never falling. ``work`` has an entry for each group
+    of ``network.groups()`` (by group name) but the inputs. ``deadline_ps`` counts from the arrival; None where there
+    is none. ``lossy``: a frame that finds the input full is dropped (a camera) instead of waiting. ``control`` pairs
+    of groups (decides, waits): the second starts a frame only when the first is done with it, though no tensor
+    passes. ``origin`` records generator, parameters and seed for the manifest.
     """
 
     network: Network
@@ -143,6 +144,7 @@ class TokenStream:
     work: Mapping[str, LayerWork]
     deadline_ps: int | None = None
     lossy: bool = False
+    control: tuple[tuple[str, str], ...] = ()
     origin: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

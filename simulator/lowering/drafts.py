@@ -117,9 +117,11 @@ class PlanDraft:
         consumer.inputs.append(Input(index, takes(reader, writer, need, tokens), takes(reader, writer, free, tokens)))
 
     def feed_back(self, last: ActorDraft, first: ActorDraft, note: ChannelNote, token_bytes: float) -> None:
-        """State that the last actor of a layer hands to the first for the next frame: one token, there from the start.
+        """State that the last actor of a layer hands to the first for the next frame: one token, there from the
+        start.
 
-        So frame n + 1 cannot start before frame n is done, and a recurrent layer's throughput is one over its latency.
+        So frame n + 1 cannot start before frame n is done, and a recurrent layer's throughput is one over its
+        latency.
         """
         index = len(self.channels)
         self.channels.append(Channel(f"{last.name}~>{first.name}", 1, 1, token_bytes, None, None))
@@ -132,6 +134,20 @@ class PlanDraft:
         last.outputs.append(Output(index, puts(writer, reader, written)))
         asked = np.ones(first.firings.pieces, dtype=np.int64)
         first.inputs.append(Input(index, takes(reader, writer, asked, 1), takes(reader, writer, freed, 1)))
+
+    def signal(self, decides: ActorDraft, waits: ActorDraft, note: ChannelNote) -> None:
+        """A token without bytes a frame that both do: the second starts it only when the first is done with it."""
+        index = len(self.channels)
+        self.channels.append(Channel(f"{decides.name}=>{waits.name}", None, 0, 0.0, None, None))
+        self.channel_notes.append(note)
+        written = np.zeros(decides.firings.pieces, dtype=np.int64)
+        written[-1] = 1
+        freed = np.zeros(waits.firings.pieces, dtype=np.int64)
+        freed[-1] = 1
+        asked = np.ones(waits.firings.pieces, dtype=np.int64)
+        writer, reader = decides.firings, waits.firings
+        decides.outputs.append(Output(index, puts(writer, reader, written)))
+        waits.inputs.append(Input(index, takes(reader, writer, asked, 1), takes(reader, writer, freed, 1)))
 
     def freeze(self, discipline: Discipline, labels: Mapping[str, str]) -> Plan:
         """The finished plan."""

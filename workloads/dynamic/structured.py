@@ -54,7 +54,7 @@ def structured_work(
 
 
 def keep_count(channels: int, density: npt.ArrayLike) -> Floats:
-    """Share that a winner-take-all of ``density`` keeps: ceil(density * C) of C (Gao et al., ICLR 2019, section 3.2)."""
+    """Share that a winner-take-all of ``density`` keeps: ceil(density * C) of C (Gao et al., ICLR 2019, sec. 3.2)."""
     wanted = np.asarray(density, dtype=np.float64) * channels
     share: Floats = np.ceil(np.round(wanted, 9)) / channels
     return share

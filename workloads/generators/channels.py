@@ -161,8 +161,8 @@ def slimmable_stream(
 
     Each width serves an equal share of the inputs. Source: J. Yu et al., "Slimmable Neural Networks", ICLR 2019.
     """
-    for width in widths:
-        _check_share("widths", width)
+    for given in widths:
+        _check_share("widths", given)
     rule = parse_arrivals("saturated" if arrivals is None else arrivals)
     count = frame_count(frames, rule)
     hard = Difficulty(seed, time_correlation).frames(count)
@@ -183,7 +183,7 @@ def slimmable_stream(
 def _with_new_weights(
     work: dict[str, LayerWork], kept: Mapping[str, Floats], frames: int, seed: int
 ) -> dict[str, LayerWork]:
-    """Adds the share of weights that the last frame did not use, from how many kept channels two random choices share."""
+    """Adds the share of weights that the last frame did not use, from how many kept channels two choices share."""
     changed = dict(work)
     for name, share in kept.items():
         layer = work[name].layer
