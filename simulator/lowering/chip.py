@@ -312,8 +312,12 @@ class Chip:
         put[step * sender.slices + part] = packets
         buffer = self._element.config.mesh.buffer
         room = None if buffer is None else max(buffer, int(packets.max()))
-        self._channel(sender.actor, Series.full(put), carry, arrived, sender.population, f"core {destination}", room)
-        self._channel(carry, Series.full(packets), expand, arrived, sender.population, f"core {destination}", room)
+        self._channel(
+            sender.actor, Series.full(put), carry, arrived, sender.population, f"core {destination}", room, "fifo"
+        )
+        self._channel(
+            carry, Series.full(packets), expand, arrived, sender.population, f"core {destination}", room, "fifo"
+        )
         self._deliver(sender, expand, step, destination)
 
     def _deliver(self, sender: _Sender, expand: ActorDraft, step: Ints, destination: int) -> None:
@@ -325,10 +329,10 @@ class Chip:
             if core == destination and delays:
                 served = np.searchsorted(step, frame - min(delays), side="right").astype(np.int64)
                 need = Series.full(np.repeat(served, self._slices))
-                self._channel(expand, one, walk, need, sender.population, name, None)
+                self._channel(expand, one, walk, need, sender.population, name)
         if self._barrier is not None:
             done = Series.full(np.searchsorted(step, frame, side="right").astype(np.int64))
-            self._channel(expand, one, self._barrier, done, sender.population, "barrier", None)
+            self._channel(expand, one, self._barrier, done, sender.population, "barrier")
 
     def _order(self, sender: _Sender) -> None:
         """A walk follows its sources: by the barrier where a spike takes a step, else by a token a source and step."""
@@ -339,9 +343,7 @@ class Chip:
                 continue
             done = np.maximum(frame + 1 - min(delays), 0) * sender.slices
             put = Series.constant(1, self._frames * sender.slices)
-            self._channel(
-                sender.actor, put, walk, Series.full(np.repeat(done, self._slices)), sender.population, name, None
-            )
+            self._channel(sender.actor, put, walk, Series.full(np.repeat(done, self._slices)), sender.population, name)
 
     def _close_barrier(self, senders: list[_Sender]) -> None:
         barrier = self._barrier
@@ -351,11 +353,9 @@ class Chip:
         for sender in senders:
             count = self._frames * sender.slices
             done = Series.full((frame + 1) * sender.slices)
-            self._channel(sender.actor, Series.constant(1, count), barrier, done, sender.population, "barrier", None)
+            self._channel(sender.actor, Series.constant(1, count), barrier, done, sender.population, "barrier")
             begun = Series.full(np.repeat(frame, sender.slices))
-            self._channel(
-                barrier, Series.constant(1, self._frames), sender.actor, begun, "barrier", sender.population, None
-            )
+            self._channel(barrier, Series.constant(1, self._frames), sender.actor, begun, "barrier", sender.population)
 
     def _read_out(self, readouts: dict[str, ActorDraft]) -> None:
         """Read-outs wait for every part of their layer; a pool's reads that of the layer before it."""
@@ -365,7 +365,7 @@ class Chip:
             for (layer, _), walk in self._walks.items():
                 if layer == name:
                     put = Series.constant(1, self._frames * self._slices)
-                    self._channel(walk, put, readout, Series.full(frame * self._slices), name, "readout", None)
+                    self._channel(walk, put, readout, Series.full(frame * self._slices), name, "readout")
 
     def _link_flows(self, source: int, destination: int, packets: Ints) -> list[Flow]:
         """Flows on the links of the route, none where links are unlimited; the injection link is the core's own."""
@@ -434,13 +434,14 @@ class Chip:
         need: Series,
         producer: str,
         consumer: str,
-        room: int | None,
+        room: int | None = None,
+        kind: str = "state",
     ) -> None:
-        """A channel whose reader frees what it needed."""
+        """A channel whose reader frees what it needed: packets ('fifo'), or marks of progress that take no space."""
         index = len(self._draft.channels)
-        token = self._element.config.mesh.packet / 8
-        self._draft.channels.append(Channel(f"{writer.name}=>{reader.name}", room, 0, token, None, None))
-        self._draft.channel_notes.append(ChannelNote(producer, consumer, "fifo"))
+        size = self._element.config.mesh.packet / 8 if kind == "fifo" else 0.0
+        self._draft.channels.append(Channel(f"{writer.name}=>{reader.name}", room, 0, size, None, None))
+        self._draft.channel_notes.append(ChannelNote(producer, consumer, kind))
         writer.outputs.append(Output(index, put))
         reader.inputs.append(Input(index, need, need))
 
