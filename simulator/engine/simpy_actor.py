@@ -84,36 +84,34 @@ class World:
 class _Firing:
     """One firing: its values, and how many of its parts (compute time, flows) are still open."""
 
-    __slots__ = ("actor", "compute", "frames", "frees", "k", "latency", "needs", "open", "puts", "release", "works")
+    __slots__ = ("compute", "frames", "frees", "k", "latency", "needs", "open", "puts", "release", "works")
 
     def __init__(
-        self, actor: RunningActor, k: int, release: int, compute: int, latency: int, frames: tuple[int, int],
+        self, k: int, release: int, compute: int, latency: int, frames: tuple[int, int],
         needs: Counts, frees: Counts, puts: Counts, works: Counts,
     ) -> None:  # fmt: skip
-        self.actor, self.k, self.release, self.compute, self.latency = actor, k, release, compute, latency
-        self.frames, self.needs, self.frees, self.puts, self.works = frames, needs, frees, puts, works
+        self.k, self.release, self.compute, self.latency, self.frames = k, release, compute, latency, frames
+        self.needs, self.frees, self.puts, self.works = needs, frees, puts, works
         self.open = 1
-
-    def part_done(self, _: object) -> None:
-        """The compute time has passed, or a flow is through."""
-        self.open -= 1
-        if not self.open:
-            self.actor.serve(self)
 
 
 class RunningActor:
     """An actor in the course of a run: starts in order, serves up to ``concurrency`` firings, departs in order."""
 
     def __init__(self, world: World, index: int, record: Record) -> None:
-        plan = world.plan
-        self.world, self.clock, self.index, self.record = world, world.clock, index, record
-        self.own = own = plan.actors[index]
+        plan, own = world.plan, world.plan.actors[index]
+        self.world, self.clock, self.index, self.record, self.own = world, world.clock, index, record, own
         self.slots, self.queue = own.slots, world.queues.get(-1 if own.resource is None else own.resource)
         self.inputs = [world.channels[port.channel] for port in own.inputs]
         self.outputs = [world.channels[port.channel] for port in own.outputs]
-        self.early = [plan.discipline_of(port.channel).releases_at_start for port in own.inputs]
-        self.claims = [plan.discipline_of(port.channel).claims_at_start for port in own.outputs]
-        self.loops = [self.inputs.index(queue) if queue in self.inputs else None for queue in self.outputs]
+        early = [plan.discipline_of(port.channel).releases_at_start for port in own.inputs]
+        claims = [plan.discipline_of(port.channel).claims_at_start for port in own.outputs]
+        # Ports as (position, channel), by whether they claim or give back at the start or at the end.
+        self.claims_early = [(i, queue) for i, queue in enumerate(self.outputs) if claims[i]]
+        self.claims_late = [(i, queue) for i, queue in enumerate(self.outputs) if not claims[i]]
+        self.gives_early = [(i, queue) for i, queue in enumerate(self.inputs) if early[i]]
+        self.gives_late = [(i, queue) for i, queue in enumerate(self.inputs) if not early[i]]
+        self.loops = {i: self.inputs.index(queue) for i, queue in enumerate(self.outputs) if queue in self.inputs}
         self.freed: Counts = (0,) * len(self.inputs)
         self.flight: deque[_Firing] = deque()
         self.departed = self.awaited = self.arrived = 0
@@ -123,25 +121,35 @@ class RunningActor:
 
     def process(self) -> Generator[None, Any, None]:
         """Wait for each firing's conditions in turn, then start it, or let it pass if its frames are void."""
-        self.resume = yield
-        clock, alarm = self.clock, Alarm(self.clock, self.resume)
+        self.resume = resume = yield
+        clock, world, inputs, concurrency = self.clock, self.world, self.inputs, self.own.concurrency
+        alarm = Alarm(clock, resume)
         for firing in self._firings():
             self.firing, self.frames = firing, firing.frames
-            if self.departed + self.own.concurrency <= firing.k:
-                self.awaited = firing.k - self.own.concurrency + 1
+            if self.departed + concurrency <= firing.k:
+                self.awaited = firing.k - concurrency + 1
                 yield
-            if firing.release > clock.now:
-                alarm.after(firing.release - int(clock.now))
+            if firing.release > clock._now:
+                alarm.after(firing.release - clock._now)
                 yield
-            for queue, need in zip(self.inputs, firing.needs, strict=True):
+            for queue, need in zip(inputs, firing.needs, strict=False):
                 if queue.readable < need:
-                    queue.wanted, queue.reader = need, self.resume
+                    queue.wanted, queue.reader = need, resume
                     yield
-            if self.own.drop and not self.world.is_void(self.frames):
-                self.world.decide_later(self)
+            if self.own.drop and not world.is_void(firing.frames):
+                world.decide_later(self)
                 yield
-            yield from self._claim_and_grant()
-            if self.world.is_void(self.frames):
+            for position, queue in self.claims_early:
+                while (lack := self._lack(position)) > 0 and not world.is_void(firing.frames):
+                    queue.asked, queue.writer, self.waits_at = queue.room + lack, resume, queue
+                    yield
+            if self.queue is not None and not world.is_void(firing.frames):
+                self.queue.join((self.own.priority, clock._now, self.index), self)
+                world.offer(self.queue)
+                self.waits_at = self.queue
+                yield
+            self.waits_at = None
+            if world.void and world.is_void(firing.frames):
                 if self.flight:
                     self.awaited = firing.k
                     yield
@@ -150,24 +158,14 @@ class RunningActor:
                 self._start(firing)
         yield  # for ever
 
-    def _claim_and_grant(self) -> Generator[None, Any, None]:
-        """Wait for room and for the resource, for as long as the frames are not void."""
-        for position, queue in enumerate(self.outputs):
-            while self.claims[position] and (lack := self._lack(position)) > 0 and not self.world.is_void(self.frames):
-                queue.asked, queue.writer, self.waits_at = queue.room + lack, self.resume, queue
-                yield
-        if self.queue is not None and not self.world.is_void(self.frames):
-            self.queue.join((self.own.priority, int(self.clock.now), self.index), self)
-            self.world.offer(self.queue)
-            self.waits_at = self.queue
-            yield
-        self.waits_at = None
-
     def _lack(self, position: int) -> int:
         """The room that an output lacks; tokens of a self-loop that this very firing will free count as given back."""
-        queue, loop = self.outputs[position], self.loops[position]
-        credit = 0 if loop is None else queue.occupying(self.freed[loop], self.firing.frees[loop])
-        return self.firing.puts[position] - queue.room - credit
+        queue, firing = self.outputs[position], self.firing
+        lack = firing.puts[position] - queue.room
+        if position in self.loops:
+            loop = self.loops[position]
+            lack -= queue.occupying(self.freed[loop], firing.frees[loop])
+        return lack
 
     def has_room(self) -> bool:
         """Whether all outputs have room for the next firing."""
@@ -182,28 +180,35 @@ class RunningActor:
             if self.waits_at.writer is None:
                 return False
             self.waits_at.writer = None
+        self.waits_at = None  # a second source that drops at this instant must not call it back again
         return True
 
     def _start(self, firing: _Firing) -> None:
         """Claim room, give back what is released at the start, begin to compute and to push."""
-        self.record.start[firing.k] = int(self.clock.now)
+        self.record.start[firing.k] = self.clock._now
         self.flight.append(firing)
-        self._claim(firing, at_start=True)
-        self._give_back(firing, early=True)
+        for position, queue in self.claims_early:
+            queue.room -= firing.puts[position]
+        for position, queue in self.gives_early:
+            queue.give_back(firing.frees[position])
         self.freed = firing.frees
-        for position, (flow, work) in enumerate(zip(self.own.flows, firing.works, strict=True)):
+        part_done = partial(self._part_done, firing)
+        for position, work in enumerate(firing.works):
             if work:
                 firing.open += 1
-                server = self.world.servers[flow.server]
-                server.join((self.index, firing.k, position), work, flow.cap, firing.part_done)
+                flow = self.own.flows[position]
+                self.world.servers[flow.server].join((self.index, firing.k, position), work, flow.cap, part_done)
         if firing.compute:
-            Alarm(self.clock, firing.part_done).after(firing.compute)
+            Alarm(self.clock, part_done).after(firing.compute)
         else:
-            self.clock.woken.append(firing.part_done)
+            self.clock.woken.append(part_done)
 
-    def serve(self, firing: _Firing) -> None:
-        """The firing is served: its slots are free, whether or not it can depart."""
-        self.record.served[firing.k] = int(self.clock.now)
+    def _part_done(self, firing: _Firing, _: object) -> None:
+        """The compute time has passed, or a flow is through; after the last part the slots are free."""
+        firing.open -= 1
+        if firing.open:
+            return
+        self.record.served[firing.k] = self.clock._now
         if self.queue is not None:
             self.queue.left += self.slots
             self.world.offer(self.queue)
@@ -214,44 +219,37 @@ class RunningActor:
         """Let served firings go, in order, as far as the outputs that block after service have room."""
         while self.flight and not self.flight[0].open:
             firing = self.flight[0]
-            for queue, put, early in zip(self.outputs, firing.puts, self.claims, strict=True):
-                if not early and queue.room < put:
-                    queue.asked, queue.writer = put, self._depart
+            for position, queue in self.claims_late:
+                if queue.room < firing.puts[position]:
+                    queue.asked, queue.writer = firing.puts[position], self._depart
                     return
             self.flight.popleft()
-            self._claim(firing, at_start=False)
+            for position, queue in self.claims_late:
+                queue.room -= firing.puts[position]
             self._leave(firing, firing.latency, void=False)
-            self._give_back(firing, early=False)
+            for position, queue in self.gives_late:
+                queue.give_back(firing.frees[position])
             if self.awaited and self.departed >= self.awaited:
                 self.awaited = 0
                 self.clock.woken.append(self.resume)
 
     def _pass(self, firing: _Firing) -> None:
         """A firing of void frames: no time, no resource, no room."""
-        self.record.start[firing.k] = self.record.served[firing.k] = int(self.clock.now)
+        self.record.start[firing.k] = self.record.served[firing.k] = self.clock._now
         self.record.void[firing.k] = True
-        self._give_back(firing, early=True)
         self._leave(firing, 0, void=True)
-        self._give_back(firing, early=False)
+        for position, queue in (*self.gives_early, *self.gives_late):
+            queue.give_back(firing.frees[position])
         self.freed = firing.frees
-
-    def _claim(self, firing: _Firing, *, at_start: bool) -> None:
-        for queue, put, early in zip(self.outputs, firing.puts, self.claims, strict=True):
-            if early is at_start:
-                queue.room -= put
-
-    def _give_back(self, firing: _Firing, *, early: bool) -> None:
-        for queue, total, at_start in zip(self.inputs, firing.frees, self.early, strict=True):
-            if at_start is early:
-                queue.give_back(total)
 
     def _leave(self, firing: _Firing, latency: int, *, void: bool) -> None:
         """Depart: write the outputs, which are readable after the latency, never before those of an earlier firing."""
-        now = int(self.clock.now)
+        now = self.clock._now
         self.record.end[firing.k] = now
         self.departed += 1
-        for queue, put in zip(self.outputs, firing.puts, strict=True):
-            queue.write(put, void)
+        if self.world.void:
+            for queue, put in zip(self.outputs, firing.puts, strict=True):
+                queue.write(put, void)
         self.arrived = max(self.arrived, now + latency)
         if self.arrived == now:
             self._arrive(firing.puts, None)
@@ -265,14 +263,13 @@ class RunningActor:
     def _firings(self) -> Iterator[_Firing]:
         """The actor's firings with their values."""
         own = self.own
-        columns = zip(
-            values(own.release), values(own.compute), values(own.latency),
+        return map(
+            _Firing,
+            range(own.firings), values(own.release), values(own.compute), values(own.latency),
             zip(values(own.first_frame), values(own.last_frame), strict=False),
             _side_by_side([port.need for port in own.inputs]), _side_by_side([port.free for port in own.inputs]),
             _side_by_side([port.put for port in own.outputs]), _side_by_side([flow.work for flow in own.flows]),
-            strict=False,
         )  # fmt: skip
-        return (_Firing(self, k, *row) for k, row in zip(range(own.firings), columns, strict=False))
 
 
 def _side_by_side(several: Sequence[Series]) -> Iterator[Counts]:

@@ -136,6 +136,8 @@ class TokenQueue:
 
     def occupying(self, first: int, last: int) -> int:
         """How many of the tokens ``first .. last - 1`` take room."""
+        if not self.voids:
+            return last - first
         return last - first - sum(max(0, min(last, b) - max(first, a)) for a, b in self.voids)
 
     def give_back(self, total: int) -> None:

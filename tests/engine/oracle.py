@@ -39,13 +39,13 @@ class Port:
         return int(self.arrivals[index]) if index < self.arrivals.size else NEVER
 
     def room_at(self, firing: int, put: int, credit: int) -> int:
-        """When the writer's firing has room for its tokens."""
+        """When the writer's firing has room for its tokens; -1 if it has it from the beginning."""
         if self.capacity is None:
-            return 0
+            return -1
         before = int(self.claims[firing - 1]) if firing else self.initial
         wanted = before + put - credit - self.capacity
         if wanted <= 0:
-            return 0
+            return -1
         index = int(np.searchsorted(self.given, wanted))
         return int(self.releases[index]) if index < self.releases.size else NEVER
 
@@ -123,14 +123,26 @@ class Oracle:
         )
 
     def _void_since(self) -> dict[int, int]:
-        """When each void frame became void: at its source's decision."""
+        """When each void frame became void: at the decision of a source that lacked room."""
         since: dict[int, int] = {}
         for index, actor in enumerate(self.plan.actors):
-            for k in np.flatnonzero(self.trace.void[index]) if actor.drop else ():
-                decided = self._without_room(index, int(k))
-                for frame in range(actor.first_frame[int(k)], actor.last_frame[int(k)] + 1):
-                    since[frame] = min(decided, since.get(frame, decided))
+            for k in np.flatnonzero(self.trace.void[index]).tolist() if actor.drop else ():
+                decided = self._without_room(index, k)
+                if self._lacked_room(index, k, decided):
+                    for frame in range(actor.first_frame[k], actor.last_frame[k] + 1):
+                        since[frame] = min(decided, since.get(frame, decided))
         return since
+
+    def _lacked_room(self, index: int, k: int, instant: int) -> bool:
+        """Whether an output had no room at an instant, before what else happened in it."""
+        actor = self.plan.actors[index]
+        for out in actor.outputs:
+            port = self.ports[out.channel]
+            early = self.plan.discipline_of(out.channel).claims_at_start
+            claimed = k if early else int((self.trace.end[index][:k] <= instant).sum())
+            if port.room_at(claimed, out.put[k], self._credit(actor, out.channel, k)) >= instant:
+                return True
+        return False
 
     def _ready(self, index: int) -> Ints:
         """When everything but the resource allowed each firing to start."""
