@@ -6,6 +6,7 @@ output and nothing else there. Exit codes: 0 done, 2 the user's mistake, 1 ours,
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A user's own models and generators lie beside the platform file; at the end of the path they hide nothing.
         sys.path.append(here)
     debug = "--debug" in given
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show 'µ' gets a '?', not a failure.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     try:
         app(args=[each for each in given if each != "--debug"], prog_name="headrace")
     except SystemExit as stop:

@@ -23,10 +23,12 @@ def examine(file: Path, network: str | None = None) -> tuple[str, Check]:
         return _csv(file, network)
     if suffix == ".parquet":
         return "token stream", lambda: _stream(file, network)
-    if suffix in (".onnx", ".nir"):
+    if suffix == ".onnx":
         return "network", lambda: _network(file)
+    if suffix == ".nir":
+        return "spiking graph", lambda: _nir(file)
     raise UserError(
-        f"{file}: ends in '{suffix}'; a platform, mapping or graph is .yaml, a network .onnx or .csv,"
+        f"{file}: ends in '{suffix}'; a platform, mapping or graph is .yaml, a network .onnx, .nir or .csv,"
         " a trace .csv or .parquet"
     )
 
@@ -76,6 +78,13 @@ def _network(file: Path) -> str:
 
     found = load_network(file)
     return f"{_counted(len(found.layers), 'layer')}, {found.macs:,} MACs, {found.params:,} parameters"
+
+
+def _nir(file: Path) -> str:
+    from workloads.importers.nir import read_graph
+
+    found = read_graph(file)
+    return f"{_counted(len(found.nodes), 'node')}, {_counted(len(found.edges), 'edge')}"
 
 
 def _csv(file: Path, network: str | None) -> tuple[str, Check]:

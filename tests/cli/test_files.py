@@ -38,6 +38,7 @@ def test_a_wrong_platform_file_exits_with_2(headrace: Command, monkeypatch: pyte
         ("noise.onnx", b"\x08\x07\x12\xff\xff\xff\xff\x0fnoise"),
         ("text.onnx", b"this is no protobuf\n"),
         ("empty.csv", b""),
+        ("noise.nir", b"\x89HDF\r\n\x1a\nnoise"),
         ("short.csv", TOPOLOGY.encode() + b"conv1,28,28,5\n"),
         ("words.csv", TOPOLOGY.encode() + b"conv1,28,wide,5,5,1,20,1,\n"),
         ("negative.csv", TOPOLOGY.encode() + b"conv1,28,28,5,5,1,-20,1,\n"),

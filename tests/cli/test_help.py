@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -126,3 +127,11 @@ def test_shares_and_sizes_are_written_for_people() -> None:
 def test_main_takes_the_arguments_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["headrace", "--version"])
     assert main() == 0
+
+
+def test_a_terminal_without_greek_letters_is_no_failure() -> None:
+    program = "import sys\nfrom simulator.cli import main\nsys.exit(main(['run', 'mpsoc-cpu-gpu', 'lenet-5']))"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "latency" in done.stdout
