@@ -61,6 +61,23 @@ class Run:
         return breakdown(self.lowered.plan, self.trace, edges_of(self.trace.now, BINS, *self.window))
 
     @cached_property
+    def element_groups(self) -> dict[str, list[int]]:
+        """The groups of the breakdown that make up each element: its resources, or where it has none, its actors.
+
+        An actor without a resource on an element that has some is a delay, such as a link between cores: no slot of it.
+        """
+        found: dict[str, list[int]] = {}
+        delays: dict[str, list[int]] = {}
+        for number, group in enumerate(self.breakdown.members):
+            if group.resource is not None:
+                name = self.lowered.resources[group.resource].element
+            else:
+                name = self.lowered.actors[group.actors[0]].element
+            if name is not None:
+                (delays if group.resource is None else found).setdefault(name, []).append(number)
+        return {**delays, **found}
+
+    @cached_property
     def channels(self) -> tuple[ChannelSummary, ...]:
         """How every channel was used."""
         plan, ends = self.lowered.plan, channel_ends(self.lowered.plan)

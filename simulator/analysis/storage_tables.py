@@ -10,6 +10,7 @@ from simulator.analysis.breakdown import STATES, edges_of
 from simulator.analysis.energy import memory_bytes
 from simulator.analysis.occupancy import histogram_edges, memory_level, server_capacity, server_work
 from simulator.analysis.run import BINS, Run
+from simulator.analysis.steps import Floats
 from simulator.analysis.tidy import tidy
 from simulator.series import Ints
 
@@ -97,13 +98,13 @@ def fifos_table(run: Run) -> pd.DataFrame:
 
 def histograms_table(run: Run) -> pd.DataFrame:
     """A row a channel and range of levels: the share of time that the room taken lay in it."""
-    import pandas as pd
-
-    parts = []
-    for channel, use in zip(run.lowered.plan.channels, run.channels, strict=True):
-        columns = {"from_tokens": use.levels[:-1], "to_tokens": use.levels[1:] - 1, "time_fraction": use.histogram}
-        parts.append(pd.DataFrame({"fifo": channel.name, **columns}))
-    return _joined(parts, ("fifo", "from_tokens", "to_tokens", "time_fraction"))
+    return _stacked(
+        ("fifo", "from_tokens", "to_tokens", "time_fraction"),
+        [
+            (channel.name, use.levels[:-1], use.levels[1:] - 1, use.histogram)
+            for channel, use in zip(run.lowered.plan.channels, run.channels, strict=True)
+        ],
+    )
 
 
 def memories_table(run: Run) -> pd.DataFrame:
@@ -144,68 +145,63 @@ def memories_table(run: Run) -> pd.DataFrame:
 
 def memory_histograms_table(run: Run) -> pd.DataFrame:
     """A row a memory and range of levels: the share of time that it held so many bytes, weights included."""
-    import pandas as pd
-
-    parts = []
+    rows: list[tuple[Any, ...]] = []
     for name in run.lowered.platform.memories:
         weights, level, unit = memory_level(run.lowered, run.trace, name)
         edges = histogram_edges(level.maximum())
-        columns = {
-            "from_bytes": weights + edges[:-1] * unit,
-            "to_bytes": weights + (edges[1:] - 1) * unit,
-            "time_fraction": level.histogram(edges),
-        }
-        parts.append(pd.DataFrame({"memory": name, **columns}))
-    return _joined(parts, ("memory", "from_bytes", "to_bytes", "time_fraction"))
+        rows.append((name, weights + edges[:-1] * unit, weights + (edges[1:] - 1) * unit, level.histogram(edges)))
+    return _stacked(("memory", "from_bytes", "to_bytes", "time_fraction"), rows)
 
 
 def timeline_table(run: Run) -> pd.DataFrame:
     """A row a resource and bin of time: the share of its slots in each state (the shares of a row add up to 1)."""
-    import pandas as pd
-
     edges, chosen = _bins(run)
-    parts = []
+    owners = {number: name for name, numbers in run.element_groups.items() for number in numbers}
+    rows: list[tuple[Any, ...]] = []
     for number, group in enumerate(run.breakdown.members):
-        note = run.lowered.actors[group.actors[0]]
-        element = run.lowered.resources[group.resource].element if group.resource is not None else note.element
+        if number not in owners and run.lowered.actors[group.actors[0]].element is not None:
+            continue  # a delay
         ticks = np.diff(run.breakdown.groups[number][:, chosen], axis=1)
-        whole = np.maximum(group.slots * np.diff(edges), 1)
-        columns: dict[str, Any] = {
-            "resource": group.name,
-            "element": element,
-            "slots": group.slots,
-            "from_us": edges[:-1] * run.tick_us,
-            "to_us": edges[1:] * run.tick_us,
-        }
-        columns |= {f"{state}_fraction": ticks[i] / whole for i, state in enumerate(STATES)}
-        parts.append(pd.DataFrame(columns))
-    return _joined(
-        parts, ("resource", "element", "slots", "from_us", "to_us", *(f"{state}_fraction" for state in STATES))
-    )
+        shares = ticks / np.maximum(group.slots * np.diff(edges), 1)
+        rows.append((group.name, owners.get(number), group.slots, *_spans(run, edges), *shares))
+    columns = ("resource", "element", "slots", "from_us", "to_us", *(f"{state}_fraction" for state in STATES))
+    return _stacked(columns, rows)
 
 
 def levels_table(run: Run) -> pd.DataFrame:
     """A row a channel and bin of time: lowest, mean and highest room taken."""
+    edges = edges_of(run.trace.now, BINS)
+    spans = _spans(run, edges) if edges.size > 1 else (np.zeros(1), np.zeros(1))
+    return _stacked(
+        ("fifo", "from_us", "to_us", "min_tokens", "mean_tokens", "max_tokens"),
+        [
+            (channel.name, *spans, use.low, use.average, use.high)
+            for channel, use in zip(run.lowered.plan.channels, run.channels, strict=True)
+        ],
+    )
+
+
+def _spans(run: Run, edges: Ints) -> tuple[Floats, Floats]:
+    """Begin and end of every bin in microseconds."""
+    times: Floats = edges.astype(np.float64) * run.tick_us
+    return times[:-1], times[1:]
+
+
+def _stacked(columns: tuple[str, ...], parts: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """Parts of a table below each other: each has a value or an array for every column, the last one an array."""
     import pandas as pd
 
-    edges, parts = edges_of(run.trace.now, BINS), []
-    for channel, use in zip(run.lowered.plan.channels, run.channels, strict=True):
-        columns: dict[str, Any] = {
-            "from_us": edges[:-1] * run.tick_us if edges.size > 1 else [0.0],
-            "to_us": edges[1:] * run.tick_us if edges.size > 1 else [0.0],
-            "min_tokens": use.low,
-            "mean_tokens": use.average,
-            "max_tokens": use.high,
-        }
-        parts.append(pd.DataFrame({"fifo": channel.name, **columns}))
-    return _joined(parts, ("fifo", "from_us", "to_us", "min_tokens", "mean_tokens", "max_tokens"))
-
-
-def _joined(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
-    """The parts below each other; the columns alone where there are none."""
-    import pandas as pd
-
-    return tidy(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns)))
+    lengths = [len(part[-1]) for part in parts]
+    table: dict[str, Any] = {}
+    for position, name in enumerate(columns):
+        values = [part[position] for part in parts]
+        if values and isinstance(values[0], np.ndarray):
+            table[name] = np.concatenate(values)
+        elif values and isinstance(values[0], int):
+            table[name] = np.repeat(values, lengths)
+        else:
+            table[name] = pd.array(values, dtype="string").repeat(lengths)
+    return pd.DataFrame(table, columns=list(columns))
 
 
 def _bins(run: Run) -> tuple[Ints, Ints]:

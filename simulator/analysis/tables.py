@@ -259,17 +259,15 @@ def _steady_busy(run: Run) -> list[float]:
 
 def _states_by_element(run: Run) -> dict[str, tuple[int, Ints, Ints]]:
     """Slots, slot-ticks by state over the run, and over its steady part, of every element that runs something."""
-    found: dict[str, tuple[int, Ints, Ints]] = {}
-    _, steady = run.breakdown.between(*run.window)
-    for number, group in enumerate(run.breakdown.members):
-        note = run.lowered.actors[group.actors[0]]
-        name = run.lowered.resources[group.resource].element if group.resource is not None else note.element
-        if name is None:
-            continue
-        nothing = np.zeros(len(STATES), dtype=np.int64)
-        slots, whole, part = found.get(name, (0, nothing, nothing))
-        found[name] = (slots + group.slots, whole + run.breakdown.groups[number, :, -1], part + steady[number])
-    return found
+    parts, (_, steady) = run.breakdown, run.breakdown.between(*run.window)
+    return {
+        name: (
+            sum(parts.members[number].slots for number in numbers),
+            parts.groups[numbers, :, -1].sum(axis=0),
+            steady[numbers].sum(axis=0),
+        )
+        for name, numbers in run.element_groups.items()
+    }
 
 
 def _shares(ticks: Ints | None, total: int) -> dict[str, float]:

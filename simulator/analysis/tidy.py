@@ -30,7 +30,9 @@ def tidy(table: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, pd.Series[Any]] = {}
     for name in table.columns:
         column = table[name]
-        if not (pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)):
+        if not pd.api.types.is_object_dtype(column):
+            if pd.api.types.is_string_dtype(column):
+                columns[name] = column.astype("string")
             continue
         known = [value for value in column if not _is_missing(value)]
         if any(isinstance(value, str) for value in known):

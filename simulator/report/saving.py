@@ -186,8 +186,9 @@ class SavedResult(Views):
         """What the engine returned."""
         with np.load(self.folder / "run.npz", allow_pickle=False) as arrays:
             head = json.loads(str(arrays["trace"]))
+            cuts = np.cumsum(head["firings"])[:-1]
             start, served, end, void = (
-                tuple(arrays[f"{name}_{i}"] for i in range(head["actors"]))
+                tuple(np.split(arrays[name], cuts)) if head["firings"] else ()
                 for name in ("start", "served", "end", "void")
             )
         return Trace(start, served, end, void, head["now"], head["complete"], head["engine"], head["reason"])
@@ -214,7 +215,7 @@ def load_saved(folder: Path) -> SavedResult:
 
 def _packed(plan: Plan, trace: Trace) -> bytes:
     head = {
-        "actors": len(trace.start),
+        "firings": [int(column.size) for column in trace.start],
         "now": trace.now,
         "complete": trace.complete,
         "engine": trace.engine,
@@ -222,7 +223,8 @@ def _packed(plan: Plan, trace: Trace) -> bytes:
     }
     arrays: dict[str, Any] = {"trace": np.array(json.dumps(head)), **plan_to_arrays(plan)}
     for name in ("start", "served", "end", "void"):
-        arrays |= {f"{name}_{i}": column for i, column in enumerate(getattr(trace, name))}
+        columns = getattr(trace, name)
+        arrays[name] = np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
