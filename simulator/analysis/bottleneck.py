@@ -133,7 +133,8 @@ def _arrivals(run: Run, found: list[_Candidate]) -> Bottleneck | None:
     if passed < _KEPT_UP * offered or (found and found[0].share >= _FULL):
         return None
     busiest = found[0] if found else None
-    reason = f"frames arrive at {offered:.4g} a second and all come through"
+    pace = f"{offered:,.0f}" if offered >= 1000 else f"{offered:.4g}"
+    reason = f"frames arrive at {pace} a second and all come through"
     if busiest is None or busiest.share <= 0:
         return Bottleneck(
             "arrivals", "arrivals", None, None, None, None, reason, "nothing on the platform would change it"

@@ -251,7 +251,8 @@ def _patch(colour: str, hatch: str, label: str) -> Any:
 
 def _headline(summary: Mapping[str, Any]) -> str:
     found, rate = summary["bottleneck"], float(summary["throughput_fps"])
-    where = f"{summary['network']} on {summary['platform']}: {rate:.4g} frames/s"
+    shown = f"{rate:,.0f}" if rate >= 1000 else f"{rate:.4g}"
+    where = f"{summary['network']} on {summary['platform']}: {shown} frames/s"
     return f"{where}; {found['reason']}"
 
 

@@ -86,7 +86,7 @@ def test_a_shallow_fifo_is_named_and_a_deeper_one_helps(tmp_path: Path) -> None:
 def test_slow_arrivals_are_named_with_the_room_that_is_left(tmp_path: Path) -> None:
     found = _two(tmp_path, 700, 1000, release=[4000 * k for k in range(FRAMES)]).bottleneck
     assert (found.kind, found.busy_fraction) == ("arrivals", 0.25)
-    assert found.reason == "frames arrive at 2.5e+08 a second and all come through"
+    assert found.reason == "frames arrive at 250,000,000 a second and all come through"
     assert found.gain_at_most == 4
 
 

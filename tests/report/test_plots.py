@@ -46,7 +46,7 @@ def _result(folder: Path, frames: int = 40, stages: int = 1) -> Result:
 def test_titles_state_the_finding_and_axes_carry_units(tmp_path: Path) -> None:
     run = _result(tmp_path)
     titles = {name: getattr(run, f"plot_{name}")().get_suptitle().replace("\n", " ") for name in NAMES}
-    assert titles["timeline"].startswith("two on bench: 3.333e+08 frames/s; 'gpu' is in service")
+    assert titles["timeline"].startswith("two on bench: 333,333,333 frames/s; 'gpu' is in service")
     assert titles["occupancy"] == "'f0' is full 89\u00a0% of the time"
     assert titles["energy"].startswith("two on bench: ")
     assert "% of it for 'dram' read" in titles["energy"]
