@@ -43,9 +43,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, text: int = 
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left", title_style="bold")
     for position, name in enumerate(columns):
-        made.add_column(name, justify="left" if position < text else "right", no_wrap=position >= text, overflow="fold")
+        # Where all is text, it may go on in the next line; figures and what they belong to stay on one.
+        stays = position == 0 or text < len(columns)
+        made.add_column(name, justify="left" if position < text else "right", no_wrap=stays, overflow="fold")
     for row in rows:
         made.add_row(*row)
     return made

@@ -34,8 +34,9 @@ class Generator:
 
     @property
     def summary(self) -> str:
-        """The first line of its docstring."""
-        return (inspect.getdoc(self.build) or "").partition("\n")[0].rstrip(".").replace("``", "")
+        """The first sentence of its docstring."""
+        first = " ".join((inspect.getdoc(self.build) or "").partition("\n\n")[0].split())
+        return first.partition(". ")[0].rstrip(".").replace("``", "")
 
     @property
     def usage(self) -> str:
