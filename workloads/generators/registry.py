@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -36,7 +37,7 @@ class Generator:
     def summary(self) -> str:
         """The first sentence of its docstring."""
         first = " ".join((inspect.getdoc(self.build) or "").partition("\n\n")[0].split())
-        return first.partition(". ")[0].rstrip(".").replace("``", "")
+        return re.split(r"\. (?=[A-Z])", first)[0].rstrip(".").replace("``", "")
 
     @property
     def usage(self) -> str:
