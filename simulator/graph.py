@@ -8,7 +8,7 @@ must agree.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from simulator.engine import run
 from simulator.errors import DeadlockError, UserError, did_you_mean
 from simulator.graph_file import Graph, GraphChannel, read_graph
 from simulator.plan import Actor, Channel, Discipline, Input, Output, Plan, Series
+from simulator.plan_checks import check_plan
 from simulator.series import Ints
 from simulator.trace import Trace
 
@@ -97,25 +98,22 @@ def analyse_graph(
 
     ``capacities`` bound channels by name; with any, every actor fires one at a time. Without, channels are unbounded
     and each actor's ``max_concurrency`` holds. ``iterations`` are run for starts, iteration times and occupancy (4
-    unless given). Raises ``FileProblems`` for the file, ``UserError`` for the other arguments, ``PlanError`` for
-    capacities too small for a single firing. A deadlock is a result here, not an error.
+    unless given). Raises ``FileProblems`` for the file, ``UserError`` for the other arguments, ``PlanError`` for times
+    and rates that cannot be run. A deadlock is a result here, not an error, and so are capacities that are too small
+    for a single firing: they give one.
     """
     graph = read_graph(path)
     rule = _discipline(discipline)
     bounds = dict(capacities or {})
-    known = [channel.name for channel in graph.channels]
-    for name, tokens in bounds.items():
-        if name not in known:
-            raise UserError(f"no channel {name!r} in {graph.name}{did_you_mean(name, known)}")
-        if tokens < 0:
-            raise UserError(f"capacity of {name!r} is {tokens}; write 0 or more tokens")
+    _check_bounds(graph, bounds)
     if iterations is not None and iterations < 1:
         raise UserError(f"iterations is {iterations}; write 1 or more")
     wanted = iterations or _ITERATIONS
     plan = graph_plan(graph, bounds, rule, max(wanted, _STARTS))
+    check_plan(replace(plan, channels=tuple(replace(channel, capacity=None) for channel in plan.channels)))
     report: str | None = None
     try:
-        trace = run(plan, engine=engine)
+        trace = run(plan, engine=engine, check=False)
     except DeadlockError as error:
         if error.trace is None:
             raise
@@ -130,6 +128,17 @@ def analyse_graph(
         graph.actors[sink].name, tuple(ends[ends >= 0][:wanted].tolist()),
         _occupancy(plan, trace, int(ends[min(wanted, ends.size) - 1])), report, trace.engine,
     )  # fmt: skip
+
+
+def _check_bounds(graph: Graph, capacities: Mapping[str, int]) -> None:
+    """Raise ``UserError`` for a capacity of no channel, or one that the initial tokens exceed."""
+    initial = {channel.name: channel.initial for channel in graph.channels}
+    for name, tokens in capacities.items():
+        if name not in initial:
+            raise UserError(f"no channel {name!r} in {graph.name}{did_you_mean(name, initial)}")
+        if tokens < initial[name]:
+            least = f"{initial[name]} or more, for its initial tokens" if initial[name] else "0 or more tokens"
+            raise UserError(f"capacity of {name!r} is {tokens}; write {least}")
 
 
 def graph_plan(graph: Graph, capacities: Mapping[str, int], discipline: Discipline, iterations: int) -> Plan:

@@ -189,8 +189,28 @@ def test_arguments_that_do_not_fit_the_graph(tmp_path: Path) -> None:
         analyse_graph(path, iterations=0)
     with pytest.raises(UserError, match="no discipline 'blocking_service'; did you mean 'blocking_after_service'"):
         analyse_graph(path, {"x": 1}, "blocking_service")
-    with pytest.raises(PlanError, match="raise the capacity to 1 or more"):
-        analyse_graph(path, {"x": 0})
+    ring = write(tmp_path, PAIR + "- {name: credit, src: b, dst: a, prod: 1, cons: 1, initial_tokens: 2}\n")
+    with pytest.raises(UserError, match="capacity of 'credit' is 1; write 2 or more, for its initial tokens"):
+        analyse_graph(ring, {"credit": 1})
+
+
+def test_times_that_cannot_be_run_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="the run may last"):
+        analyse_graph(write(tmp_path, PAIR.replace("exec_time: 3", "exec_time: 4611686018427387903")))
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_a_capacity_too_small_for_one_firing_is_a_deadlock(tmp_path: Path, engine: str) -> None:
+    path = write(tmp_path, PAIR.replace("cons: 1", "cons: 3"))
+    result = analyse_graph(path, {"x": 2}, engine=engine)
+    assert (result.throughput, result.sink_times) == (Fraction(0), ())
+    assert result.first_starts == {"a": (0, 2), "b": ()}
+    assert result.deadlock == (
+        "DeadlockError at 4 tick: nothing can move, 2 tokens are in flight\n"
+        "  a  waits to write  x  (2/2 full)\n"
+        "  b  waits to read   x  (2/2 full)\n"
+        "  Raise the capacity of 'x': 'b' needs 1 token from 'x' before it frees 'x'."
+    )
 
 
 def test_phases_are_read_from_times_and_rates(tmp_path: Path) -> None:
