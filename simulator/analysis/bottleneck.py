@@ -70,7 +70,7 @@ def bottleneck(run: Run) -> Bottleneck:
         return arrivals
     if not found:
         return Bottleneck("dependency", "none", None, None, None, None, "nothing takes any time", "nothing to change")
-    if run.steady.frames < 2 or run.steady.first == 0:
+    if run.steady.frames == int(run.frames.delivered.sum()):  # all that departed did so at one instant
         return _longest(run, found)
     if found[0].share >= SATURATED:
         return _saturated(run, found)
@@ -78,11 +78,10 @@ def bottleneck(run: Run) -> Bottleneck:
 
 
 def _candidates(run: Run) -> list[_Candidate]:
-    first, last = run.window
-    if last <= first:
-        first, last = 0, run.trace.now
+    """Every part with its share of the time at work."""
     plan, lowered = run.lowered.plan, run.lowered
-    if last <= first:
+    first, last, length = _span(run)
+    if length <= 0:
         return []
     actors, groups = run.breakdown.between(first, last)
     busy = [STATES.index(state) for state in BUSY]
@@ -91,18 +90,33 @@ def _candidates(run: Run) -> list[_Candidate]:
     for number, group in enumerate(run.breakdown.members):
         main = max(group.actors, key=lambda a: int(actors[a, own].sum()))
         kind, name = _part(run, main, group.resource)
-        share = int(groups[number, busy].sum()) / (group.slots * (last - first))
-        found.append(_Candidate(kind, name, share, main, number))
-        lanes = int(run.breakdown.lanes[main]) * (last - first)
-        alone = int(actors[main, own].sum()) / lanes if lanes else 0.0
+        share = int(groups[number, busy].sum()) / (group.slots * length)
+        found.append(_Candidate(kind, name, min(share, 1.0), main, number))
+        alone = int(actors[main, own].sum()) / (max(int(run.breakdown.lanes[main]), 1) * length)
         if alone > share:
-            found.append(_Candidate(kind, name, alone, main, number, whole=False))
+            found.append(_Candidate(kind, name, min(alone, 1.0), main, number, whole=False))
     for server, name in enumerate(lowered.servers):
-        capacity = server_capacity(plan, server, first, last)
+        capacity = server_capacity(plan, server, first, last) * length / (last - first)
         share = server_work(plan, run.trace, server, first, last) / capacity if capacity else 0.0
         kind = "dma" if name in lowered.platform.dma else "memory"
         found.append(_Candidate(kind, name, min(share, 1.0), _heaviest(run, server), server=server))
     return [one for one in found if one.share > 0]
+
+
+def _span(run: Run) -> tuple[int, int, float]:
+    """First and last tick of the work that is counted, and the time that this work takes at the pace of the run.
+
+    In the steady part both are the same. A short run fills and drains for much of its time, so there all of the work is
+    set against frames over throughput: the utilisation law, U = X S (P. J. Denning, J. P. Buzen, ACM Computing Surveys
+    10(3), 1978).
+    """
+    first, last = run.window
+    if run.steady.settled and last > first:
+        return first, last, float(last - first)
+    delivered = int(run.frames.delivered.sum())
+    if run.trace.complete and delivered and run.steady.throughput:
+        return 0, run.trace.now, delivered / float(run.steady.throughput)
+    return 0, run.trace.now, float(run.trace.now)
 
 
 def _part(run: Run, actor: int, resource: int | None) -> tuple[str, str]:
@@ -152,7 +166,8 @@ def _longest(run: Run, found: list[_Candidate]) -> Bottleneck:
     """For a run of one frame, or one batch: the part that takes most of its time."""
     first = max(found, key=lambda c: (c.actor is not None and c.server is None, c.share))
     layer, stage = _where(run, first.actor)
-    reason = f"'{first.name}' is at work {_percent(first.share)} of the time that the only departure took"
+    whole = "that the only departure took" if run.steady.frames else "so far, and no frame is through"
+    reason = f"'{first.name}' is at work {_percent(first.share)} of the time {whole}"
     gain = 1 / (1 - first.share) if first.share < 1 else None
     advice = f"{_faster(first, layer)} shortens the latency most; run more frames to see what limits the throughput"
     return Bottleneck(first.kind, first.name, layer, stage, first.share, gain, reason, advice)
@@ -174,7 +189,9 @@ def _saturated(run: Run, found: list[_Candidate]) -> Bottleneck:
     place = f" with {_naming(layer, stage)}" if layer else ""
     lane = "" if first.whole else f": {_naming(layer, stage)} always runs, on fewer slots than '{first.name}' has"
     verb = "moves data" if first.server is not None else "is in service"
-    reason = f"'{first.name}' {verb} {_percent(first.share)} of the steady time{lane or _share_text(run, first, place)}"
+    reason = (
+        f"'{first.name}' {verb} {_percent(first.share)} of the {_time(run)}{lane or _share_text(run, first, place)}"
+    )
     advice = (
         _faster(first, layer if _is_alone(run, first) else None)
         if first.whole
@@ -187,7 +204,7 @@ def _waiting(run: Run, found: list[_Candidate]) -> Bottleneck:
     """Nothing is busy all the time: parts wait for room in a FIFO, or for each other's results."""
     busiest = found[0]
     gain = 1 / busiest.share
-    most = f"no part is busy more than {_percent(busiest.share)} of the steady time ('{busiest.name}')"
+    most = f"no part is busy more than {_percent(busiest.share)} of the {_time(run)} ('{busiest.name}')"
     channel = _tightest(run)
     if channel is not None:
         own, note = run.lowered.plan.channels[channel], run.lowered.channels[channel]
@@ -206,7 +223,7 @@ def _behind(run: Run, first: _Candidate, found: list[_Candidate]) -> _Candidate 
     """The memory or link that a busy resource mostly waits for, if it does."""
     if first.group is None or first.actor is None:
         return None
-    spent = run.breakdown.between(*run.window)[1][first.group]
+    spent = run.breakdown.between(*_span(run)[:2])[1][first.group]
     compute, bound, stalled = (int(spent[STATES.index(state)]) for state in BUSY)
     if bound + stalled <= compute:
         return None
@@ -259,7 +276,7 @@ def _share_text(run: Run, one: _Candidate, place: str) -> str:
     """' with layer x', or how much of a shared resource its heaviest layer takes."""
     if one.group is None or one.actor is None or _is_alone(run, one):
         return place
-    actors = run.breakdown.between(*run.window)[0]
+    actors = run.breakdown.between(*_span(run)[:2])[0]
     own = [CAUSES.index(state) for state in BUSY]
     members = run.breakdown.members[one.group].actors
     total = sum(int(actors[a, own].sum()) * run.lowered.plan.actors[a].slots for a in members)
@@ -270,6 +287,10 @@ def _share_text(run: Run, one: _Candidate, place: str) -> str:
 def _is_alone(run: Run, one: _Candidate) -> bool:
     """Whether a single actor makes up the part, so that its layer is all of the work."""
     return one.group is not None and len(run.breakdown.members[one.group].actors) == 1
+
+
+def _time(run: Run) -> str:
+    return "steady time" if run.steady.settled else "time at this pace"
 
 
 def _naming(layer: str | None, stage: str | None) -> str:

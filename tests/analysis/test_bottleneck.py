@@ -120,6 +120,24 @@ def test_one_busy_lane_of_a_wide_element_asks_for_more_slots(tmp_path: Path) -> 
     assert found.advice.startswith("more slots for layer 'first', or a finer granularity,")
 
 
+def test_a_run_too_short_to_be_steady_still_names_the_slowest_stage(tmp_path: Path) -> None:
+    """Three frames through six stages fill and drain most of the time; at the pace of the slowest it has no rest."""
+    pace = (300, 300, 300, 1000, 300, 300)
+    stages = [
+        actor(f"stage{k}", 3, ticks, reads={k: 1}, writes={k + 1: 1} if k < 5 else {}, resource=k)
+        for k, ticks in enumerate(pace)
+    ]
+    graph = plan(
+        actor("input", 3, 0, writes={0: 1}), *stages, channels=[1, *[2] * 5], resources=[1] * 6,
+        discipline=AFTER, tick=PICOSECOND,
+    )  # fmt: skip
+    notes = [source(), *(stage("gpu", own.name) for own in stages)]
+    found = result(lowered(graph, notes, platform(tmp_path), stream(3), resources=["gpu"] * 6)).bottleneck
+    assert (found.kind, found.name, found.layer, found.busy_fraction) == ("element", "gpu", "stage3", 1.0)
+    assert found.reason == "'gpu' is in service 100 % of the time at this pace with layer 'stage3'"
+    assert found.advice.endswith("buys at most 3.33x, then the next stage of it limits (30 % busy)")
+
+
 def test_a_single_frame_tells_what_its_time_went_to(tmp_path: Path) -> None:
     graph = plan(
         actor("first", 1, 300, writes={0: 1}, resource=0),
