@@ -49,7 +49,9 @@ class _Lowering:
         self.draft = PlanDraft(self.base.tick)
         self.ports: dict[str, Port] = {}
         self.copies: dict[tuple[str, str], Port] = {}
+        self.firsts: dict[str, ActorDraft] = {}
         self.weights: dict[str, int] = {}
+        self.stages: dict[str, dict[str, list[Stage]]] = {}
         self.chips: dict[str, ChipLowering] = {}
         self.fifo_use: dict[str, int] = {}
 
@@ -60,8 +62,13 @@ class _Lowering:
                 self._add_source(group)
             else:
                 self._add_layer(group, -position)
+        for decides, waits in self.stream.control:
+            note = ChannelNote(decides, waits, "control")
+            self.draft.signal(self.ports[decides].actor, self.firsts[waits], note)
         for chip in self.chips.values():
             chip.finish()
+        for name, layers in self.stages.items():
+            self.platform.processing_elements[name].check(layers)
         self._check_memories()
         return Lowered(
             plan=self.draft.freeze(
@@ -108,25 +115,35 @@ class _Lowering:
         stages = list(element.stages(work, assignment))
         if element.streaming:
             stages = self._with_boundary(group, work, stages, sources, element.name)
+        self.stages.setdefault(element.name, {})[group.name] = stages
         grid = Firings(1, self.stream.frames, assignment.batch, _taken(work, assignment.batch))
         previous: ActorDraft | None = None
+        written_bytes = 0.0
         actors: list[ActorDraft] = []
         for stage in stages:
             actor = add_stage(self.draft, self.base, place, work, stage, grid)
             for window in stage.windows:
                 if window.source < 0:
                     if previous is not None:
-                        inner = Port(previous, element.name, place.memory, group.name, work.layer.output_bytes)
+                        inner = Port(previous, element.name, place.memory, group.name, written_bytes)
                         self._connect(inner, actor, window, work.group, element.name)
                 else:
                     self._connect(sources[window.source], actor, window, work.group, element.name)
             previous = actor
+            written_bytes = float(work.layer.output_bytes) if stage.output_bytes is None else stage.output_bytes
             actors.append(actor)
         if previous is None:
             raise MappingError(
                 f"element '{element.name}' gives layer '{group.name}' no stage; its model must return at least one"
             )
+        self.firsts[group.name] = actors[0]
         feed_back_state(self.draft, work.layer, element.name, stages, actors)
+        # An element that shares its hardware may be modelled without memory; a stage that streams weights may not.
+        if element.streaming and place.memory is None and any(stage.weight_bytes is not None for stage in stages):
+            raise MappingError(
+                f"layer '{group.name}' on '{element.name}' streams its weights, but '{element.name}' reaches no memory;"
+                f" write 'memory' for it in the platform, or keep the weights on chip"
+            )
         if place.memory is not None and any(stage.weight_bytes is not None for stage in stages):
             self.weights[place.memory] = self.weights.get(place.memory, 0) + work.group.weight_bytes
         self.ports[group.name] = Port(previous, element.name, place.memory, group.name, float(work.group.output_bytes))
@@ -180,9 +197,14 @@ class _Lowering:
         need, free = tokens_needed(edges, window.need), tokens_freed(edges, window.free)
         streaming = self.platform.processing_elements[element].streaming and port.element == element
         named = self._platform_fifo(port.element, element)
-        depth = self.mapping.rules.fifo_depth(port.layer, group.name)
+        # Inside a layer rules name the stages ('conv1.swg' to 'conv1.mvau'), so that '*' speaks of layers alone.
+        ends = (port.actor.name, consumer.name) if window.source < 0 else (port.layer, group.name)
+        depth = self.mapping.rules.fifo_depth(*ends, is_inner=window.source < 0)
         if depth is None and named is not None:
             depth = self.platform.fifos[named].depth
+        if depth is None and window.room is not None:
+            depth = max(1, window_tokens(need, free)) + int(tokens_freed(edges, np.array([window.room]))[0])
+            depth *= max(port.actor.firings.batch, consumer.firings.batch)
         if depth is None:
             depth = self._default_depth(port, consumer, group, window_tokens(need, free), streaming)
         note = ChannelNote(
@@ -208,14 +230,14 @@ class _Lowering:
         batch = max(port.actor.firings.batch, consumer.firings.batch)
         if port.element is None:
             return self._entrance_depth(consumer.firings.batch)
-        if not streaming:
+        if not streaming or batch > 1:
             return 2 * tokens * batch
         _, width, channels = extent(group.main.in_shape)
         row = row_tokens(port.actor.token_edges, width * channels)
         if len(group.inputs) > 1:
             # Where branches meet again one may run a whole frame ahead of the other.
             return tokens + max(2, row)
-        return window + (row if group.main.kernel not in (None, (1, 1)) else 1)
+        return window + row
 
     def _entrance_depth(self, batch: int) -> int | None:
         """Frames that may wait at the entrance.
