@@ -75,12 +75,14 @@ class Window:
 
     Piece p needs the first ``need[p]`` elements of its frame and afterwards never again reads the first ``free[p]``.
     Both rise, shape (pieces,); the last piece frees everything. ``source`` is the position of the input among the
-    layer's inputs; -1 is the previous stage of the same layer.
+    layer's inputs; -1 is the previous stage of the same layer. ``room`` is how many elements the channel holds beyond
+    what a piece needs, unless the mapping gives its depth; None leaves it to the lowering.
     """
 
     need: Ints
     free: Ints
     source: int = 0
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,8 +96,8 @@ class Stage:
     nothing. ``resource`` None shares the element's own slots; a name makes a resource of this stage alone. ``slots``
     are taken at once. ``does_macs``: the layer's multiply-accumulates happen here. With a batch the first axis of
     every array counts batches instead of frames. ``energy_pj`` gives dynamic energy by cause, each (frames or 1,
-    pieces or 1); a cause that is not modelled is left out. ``detail`` are figures for the layer table (folds,
-    utilisation, estimates of LUTs ...).
+    pieces or 1); a cause that is not modelled is left out. ``output_bytes`` is what it writes a frame where that is
+    not the layer's output. ``detail`` are figures for the layer table (folds, utilisation, estimates of LUTs ...).
     """
 
     name: str
@@ -111,6 +113,7 @@ class Stage:
     slots: int = 1
     concurrency: int = 1
     does_macs: bool = True
+    output_bytes: float | None = None
     energy_pj: Mapping[str, Floats] = field(default_factory=dict)
     detail: Mapping[str, float | str] = field(default_factory=dict)
 
@@ -164,6 +167,14 @@ class Element(ABC):
         The lowering calls it once a run; what the mapping says explicitly wins over what is returned here.
         """
         return [{} for _ in works]
+
+    def check(self, layers: Mapping[str, Sequence[Stage]]) -> None:
+        """Whether all layers placed here fit together, given the stages of each; anything does unless the model says
+        otherwise.
+
+        Raises ``PlatformError`` that says what is too large and what to change.
+        """
+        return
 
     def supports(self, kind: str) -> bool:
         """Whether layers of this kind can run here; every kind unless the model says otherwise."""

@@ -1,25 +1,55 @@
 """Streaming stages on an FPGA: each layer has hardware of its own, folded by PE and SIMD, joined by FIFOs in the
 fabric.
 
-Source: M. Blott et al., "FINN-R: An End-to-End Deep-Learning Framework for Fast Exploration of Quantized Neural
-Networks",
-ACM TRETS 11(3), 2018.
+A layer is a chain of operators (padding, sliding windows, matrix-vector unit, thresholds, pools, converters), each an
+actor of the plan. At row granularity a piece is an output row, which is handed on when it is done; pixels and words
+come nearer to the hardware and take longer to simulate. Source: M. Blott et al., "FINN-R: An End-to-End Deep-Learning
+Framework for Fast Exploration of Quantized Neural Networks", ACM TRETS 11(3), 2018, and the FINN compiler (operators as
+of 2026-04). ``style: hls4ml`` models that compiler instead (see ``streaming/hls4ml.py``).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from simulator.elements.base import Assignment, Element, ElementConfig, Stage, dynamic_energy
-from simulator.elements.folding import balance, matrix
-from simulator.elements.pieces import split_amounts, split_cycles, whole_cycles, windows_of
-from simulator.errors import PlatformError
+from simulator.elements.base import Assignment, Element, ElementConfig, Floats, Ints, Stage, Window, dynamic_energy
+from simulator.elements.pieces import split_amounts, split_cycles, whole_cycles
+from simulator.elements.streaming import hls4ml
+from simulator.elements.streaming.arrangement import Arrangement, Fabric
+from simulator.elements.streaming.chain import Link, build_chain
+from simulator.elements.streaming.fitting import Device, check_device
+from simulator.elements.streaming.operator import Operator
+from simulator.elements.streaming.options import FoldingOptions, read_options
+from simulator.elements.streaming.pieces import Pieces
+from simulator.elements.streaming.resources import Resources, total
+from simulator.elements.tick_batches import in_batches
+from simulator.units import ClockedBandwidth, Cycles, Duration
 from workloads.tokens import LayerWork
-from workloads.windows import layer_window
+
+_FILL = 5
+"""Cycles that an operator's pipeline and the FIFO behind it add to the first word. Fitted to four RTL simulations of
+TFC (3274, 79, 55 and 52 cycles; public lab notes on FINN): in the last three, streaming alone takes 43, 29 and 21."""
+
+_FILLS = {"dwc": 1, "fifo": 0, "padding": 0}
+"""The same of a width converter, a shift register. That of a FIFO is counted with what writes it, and that of padding
+with the window unit behind it, so that the channel between them is the line buffer and nothing else."""
+
+
+class HostConfig(BaseModel):
+    """The way of frames from the host's memory into the fabric and back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bandwidth: ClockedBandwidth = Field(description="Peak of the input port, and of the output port")
+    frame: Duration = Field(Fraction(0), description="Time on the input port that the host stack adds to each frame")
+    call: Duration = Field(Fraction(0), description="Time of the host's call, which a frame waits but nothing holds up")
 
 
 class FpgaConfig(ElementConfig):
@@ -28,15 +58,20 @@ class FpgaConfig(ElementConfig):
     multipliers: int = Field(
         256, ge=1, description="Multiply-accumulates a cycle that an automatic folding may spend over all layers"
     )
+    fill: Cycles = Field(_FILL, description="Cycles from the first word into a stage to the first out, and its FIFO")
+    device: Device | None = Field(None, description="What the fabric has; not checked where absent")
+    host: HostConfig | None = Field(None, description="Ports and software of the host; frames come free where absent")
+    style: Literal["finn", "hls4ml"] = Field("finn", description="Compiler whose operators are modelled")
+    reuse: int = Field(1, ge=1, description="hls4ml: multiplications that share a multiplier, unless a layer says")
 
 
 class Fpga(Element):
-    """A stage a layer; the slowest stage sets the pace of the pipeline."""
+    """A chain of operators a layer; the slowest operator sets the pace of the pipeline."""
 
     Config = FpgaConfig
     config: FpgaConfig
     streaming = True
-    granularities: ClassVar[tuple[str, ...]] = ("frame", "row", "pixel")
+    granularities: ClassVar[tuple[str, ...]] = ("frame", "row", "pixel", "word")
 
     @property
     def default_granularity(self) -> str:
@@ -47,41 +82,132 @@ class Fpga(Element):
         return self.config.precision or "int8"
 
     def arrange(self, works: Sequence[LayerWork], assignments: Sequence[Assignment]) -> Sequence[Mapping[str, Any]]:
-        """Folds the layers that the mapping does not fold so that the pipeline is balanced within ``multipliers``."""
-        given = [assignment.options for assignment in assignments]
-        free = [i for i, options in enumerate(given) if "pe" not in options and "simd" not in options]
-        spent = sum(int(o.get("pe", 1)) * int(o.get("simd", 1)) for i, o in enumerate(given) if i not in free)
-        folds = balance([matrix(works[i].layer) for i in free], max(len(free), self.config.multipliers - spent))
-        options: list[dict[str, Any]] = [{} for _ in works]
-        for i, (pe, simd) in zip(free, folds, strict=True):
-            options[i] = {"pe": pe, "simd": simd}
-        return options
+        """Folds the layers that the mapping does not fold so that the pipeline is balanced within ``multipliers``, or
+        meets a target, and tells each layer what surrounds it."""
+        fabric = Fabric(
+            self.config.multipliers, float(self.clock_hz), self.config.device, self.config.memory is not None
+        )
+        return Arrangement(fabric, [work.group for work in works], assignments).options()
 
     def stages(self, work: LayerWork, assignment: Assignment) -> Sequence[Stage]:
-        """One stage of its own; weights stay on chip."""
-        layer, shape = work.layer, matrix(work.layer)
-        pe, simd = int(assignment.options.get("pe", 1)), int(assignment.options.get("simd", 1))
-        for name, value, whole in (("pe", pe, shape.rows), ("simd", simd, shape.columns)):
-            if value < 1 or whole % value:
-                raise PlatformError(
-                    f"layer '{layer.name}' on '{self.name}': {name} is {value}, which does not divide {whole};"
-                    f" write one of {', '.join(str(d) for d in range(1, whole + 1) if whole % d == 0)}"
-                )
-        fraction = np.where(work.executed, work.fraction, 0.0)
-        cycles = whole_cycles(shape.cycles(pe, simd) * fraction)
-        geometry = layer_window(layer, assignment.granularity)
-        return [
-            Stage(
-                name="",
-                pieces=geometry.pieces,
-                cycles=split_cycles(cycles, work, geometry.pieces),
-                windows=windows_of(geometry),
-                written=geometry.written,
-                resource=layer.name,
-                energy_pj={
-                    cause: split_amounts(amount, work, geometry.pieces)
-                    for cause, amount in dynamic_energy(self.config, work).items()
-                },
-                detail={"pe": pe, "simd": simd},
-            )
+        """The operators of a layer, each on hardware of its own."""
+        layer, granularity = work.layer, assignment.granularity
+        where = f"layer '{layer.name}' on '{self.name}'"
+        options = read_options(assignment.options, where)
+        chain = self._chain(work, options, where)
+        if granularity != "word":
+            chain = _without_converters(chain)
+        names = _names(chain)
+        stages = [
+            self._stage(work, operator, operator.make(granularity), name, is_first=i == 0)
+            for i, (operator, name) in enumerate(zip(chain, names, strict=True))
         ]
+        if chain[-1].name not in ("dma_out", "duplicate"):
+            stages[-1] = replace(stages[-1], output_bytes=None)
+        return [in_batches(stage, assignment.batch) for stage in stages]
+
+    def _chain(self, work: LayerWork, options: FoldingOptions, where: str) -> list[Operator]:
+        if self.config.style == "hls4ml":
+            return hls4ml.build_layer(work.group, options, options.reuse or self.config.reuse, where)
+        return build_chain(work.group, options, self._link, where)
+
+    @property
+    def _link(self) -> Link | None:
+        host = self.config.host
+        if host is None:
+            return None
+        return Link(
+            float(host.bandwidth.at(self.clock_hz) / self.clock_hz),
+            math.ceil(host.frame * self.clock_hz),
+            math.ceil(host.call * self.clock_hz),
+        )
+
+    def _fill(self, operator: Operator) -> int:
+        return _FILLS.get(operator.name, self.config.fill)
+
+    def _stage(self, work: LayerWork, operator: Operator, made: Pieces, name: str, *, is_first: bool) -> Stage:
+        cycles = _shared(work, operator, made)
+        weights: Floats | None = None
+        if operator.weight_bytes:
+            weights = np.full((1, made.count), operator.weight_bytes / made.count)
+        energy = dynamic_energy(self.config, work) if operator.is_main else {}
+        return Stage(
+            name=name,
+            pieces=made.count,
+            cycles=cycles,
+            windows=tuple(
+                Window(need, free, source if is_first else -1, operator.room)
+                for source, (need, free) in enumerate(zip(made.need, made.free, strict=True))
+            ),
+            written=made.written,
+            weight_bytes=weights,
+            latency_cycles=self._fill(operator) + operator.extra_latency,
+            resource=f"{work.layer.name}.{name}" if name else work.layer.name,
+            does_macs=operator.is_main,
+            output_bytes=operator.elements * operator.element_bits / 8,
+            energy_pj={cause: split_amounts(amount, work, made.count) for cause, amount in energy.items()},
+            detail={
+                **operator.detail,
+                "expected_cycles": operator.cycles,
+                "in_width_bits": operator.in_width,
+                "out_width_bits": operator.out_width,
+                "lut": operator.resources.lut,
+                "bram18": operator.resources.bram18,
+                "uram": operator.resources.uram,
+                "dsp": operator.resources.dsp,
+            },
+        )
+
+    def check(self, layers: Mapping[str, Sequence[Stage]]) -> None:
+        """All layers together fit the device."""
+        if self.config.device is None:
+            return
+        used = {name: total(_resources_of(stage) for stage in stages) for name, stages in layers.items()}
+        check_device(self.config.device, used, self.name)
+
+
+def _shared(work: LayerWork, operator: Operator, made: Pieces) -> Ints:
+    """Cycles of each piece, shape (frames or 1, pieces): the share of a frame's work scales the unit that does it."""
+    fraction = np.where(work.executed, work.fraction, 0.0)
+    if not operator.is_main or (bool((fraction == 1.0).all()) and work.piece_fraction is None):
+        return made.cycles[None, :]
+    whole = int(made.cycles.sum())
+    frame_cycles = whole_cycles(whole * fraction)
+    if work.piece_fraction is not None:
+        return split_cycles(frame_cycles, work, made.count)
+    edges = np.floor(frame_cycles[:, None] * (np.cumsum(made.cycles) / max(1, whole))[None, :] + 1e-9)
+    edges[:, -1] = frame_cycles
+    whole_edges: Ints = edges.astype(np.int64)
+    return np.diff(whole_edges, axis=1, prepend=0)
+
+
+def _without_converters(chain: Sequence[Operator]) -> list[Operator]:
+    """The chain as it is simulated above words: a converter never sets the pace, since it moves no more words than its
+    neighbours, so only its fabric is kept, with the operator behind it."""
+    kept: list[Operator] = []
+    waiting: Operator | None = None
+    for operator in chain:
+        if operator.name == "dwc":
+            waiting = operator
+            continue
+        if waiting is not None:
+            room = operator.room if kept else waiting.room
+            operator = replace(operator, resources=operator.resources + waiting.resources, room=room)
+            waiting = None
+        kept.append(operator)
+    return kept
+
+
+def _names(chain: Sequence[Operator]) -> list[str]:
+    """Names of the stages: none where there is one, and a converter is named after what it feeds."""
+    if len(chain) == 1:
+        return [""]
+    after = [*chain[1:], chain[-1]]
+    return [f"{after[i].name}_dwc" if op.name == "dwc" else op.name for i, op in enumerate(chain)]
+
+
+def _resources_of(stage: Stage) -> Resources:
+    detail = stage.detail
+    return Resources(
+        float(detail.get("lut", 0)), int(detail.get("bram18", 0)), int(detail.get("uram", 0)), int(detail.get("dsp", 0))
+    )

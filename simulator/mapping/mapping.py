@@ -79,9 +79,16 @@ class MappingRules:
                 options |= rule.options
         return LayerRule(group.name, element, granularity, cores, precision, batch, options)
 
-    def fifo_depth(self, producer: str, consumer: str) -> int | None:
-        """The depth that the last matching rule gives the channel between two layers."""
-        depths = [rule.depth for rule in self.fifos if rule.covers(producer, consumer)]
+    def fifo_depth(self, producer: str, consumer: str, *, is_inner: bool = False) -> int | None:
+        """The depth that the last matching rule gives the channel between two layers.
+
+        ``is_inner``: between two stages of one layer, of which only rules speak that name a stage ('conv1.swg').
+        """
+        depths = [
+            rule.depth
+            for rule in self.fifos
+            if rule.covers(producer, consumer) and (not is_inner or "." in rule.producer + rule.consumer)
+        ]
         return depths[-1] if depths else None
 
 
