@@ -92,7 +92,9 @@ def _summing(layer: Layer, granularity: str) -> LayerWindow:
 
 def _input_window(layer: Layer, shape: Shape, granularity: str, pieces: int) -> tuple[Ints, Ints]:
     height, width, channels = extent(shape)
-    spans = _axis_spans(layer, shape)
+    # Filters that another layer makes (dynamic filter networks) are needed whole, from the first piece to the last.
+    is_filter = layer.kind == "conv" and len(shape) == 1
+    spans = None if is_filter else _axis_spans(layer, shape)
     if spans is None:
         whole = np.full(pieces, math.prod(shape), dtype=np.int64)
         free = np.zeros(pieces, dtype=np.int64)

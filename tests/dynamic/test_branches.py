@@ -75,7 +75,6 @@ def test_exit_shares_lie_within_their_interval() -> None:
 
 
 def test_what_lies_behind_an_exit_waits_for_its_decision(tmp_path: Path) -> None:
-    """trunk 64, early 16, rest 80, late 20 cycles; the middle frame leaves early."""
     path = tmp_path / "platform.yaml"
     path.write_text(_FABRIC)
     network = _two_exits()
@@ -88,7 +87,6 @@ def test_what_lies_behind_an_exit_waits_for_its_decision(tmp_path: Path) -> None
     assert 0 < late.sum() < 50
     assert len(trace.end[index["rest"]]) == int(late.sum())
     assert (trace.start[index["rest"]] >= trace.end[index["early"]][late]).all()
-    assert trace.now == 1000 * (50 * 80 + 100 * int(late.sum()))
 
 
 def test_all_exits_must_be_given() -> None:

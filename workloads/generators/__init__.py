@@ -1,8 +1,9 @@
-"""Generators turn a network into a token stream: how much work each frame asks of each layer, decided before the run.
+"""Generators turn a network into a token stream: how much work each frame asks of each layer, decided before the
+run.
 
-A generator is a function ``(network, frames, arrivals, seed, *, option=default, ...) -> TokenStream``. Its keyword-only
-parameters are its options; they stand in ``headrace list workloads`` as they stand in the signature. Built-in
-generators register in the entry-point group ``headrace.workloads``, exactly as a user's own package would;
+A generator is a function ``(network, frames, arrivals, seed, *, option=default, ...) -> TokenStream``. Its
+keyword-only parameters are its options; they stand in ``headrace list workloads`` as they stand in the signature.
+Built-in generators register in the entry-point group ``headrace.workloads``, exactly as a user's own package would;
 ``package.module:function`` works without registration.
 """
 

@@ -89,8 +89,8 @@ def neural_ode_stream(
 ) -> TokenStream:
     """Images for a network with an ODE block: every image takes the evaluations its block needs (Chen et al. 2018).
 
-    The block's layers are those with the attribute ``ode_block``. The larger the ``gain`` of its seeded dynamics, the
-    more it takes; a ``batch`` is integrated as one state, as libraries do, so that its images all pay for the
+    The block's layers are those with the attribute ``ode_block``. The larger the ``gain`` of its seeded dynamics,
+    the more it takes; a ``batch`` is integrated as one state, as libraries do, so that its images all pay for the
     hardest.
     """
     rule = parse_arrivals("saturated" if arrivals is None else arrivals)

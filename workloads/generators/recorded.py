@@ -22,8 +22,9 @@ def recorded_stream(
 ) -> TokenStream:
     """Work by frame and layer as recorded in a CSV or Parquet file.
 
-    :mod:`workloads.streamfile` tells the columns. ``frames`` takes the first so many; ``arrivals`` replaces the recorded ones. Raises
-    :class:`workloads.errors.WorkloadError` where the file is wrong or holds fewer frames than asked for.
+    :mod:`workloads.streamfile` tells the columns. ``frames`` takes the first so many; ``arrivals`` replaces the
+    recorded ones. Raises :class:`workloads.errors.WorkloadError` where the file is wrong or holds fewer frames than
+    asked for.
     """
     stream = load_stream(file, network)
     if frames is not None and frames != stream.frames:

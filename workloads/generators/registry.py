@@ -54,8 +54,8 @@ def generator_names() -> tuple[str, ...]:
 def load_generator(name: str) -> Generator:
     """The generator registered as ``name``, or the function at ``package.module:function``.
 
-    Raises :class:`WorkloadError` when there is none, when it cannot be imported, or when its signature is not that of
-    a generator.
+    Raises :class:`WorkloadError` when there is none, when it cannot be imported, or when its signature is not that
+    of a generator.
     """
     target = name
     if ":" not in name:
@@ -69,7 +69,8 @@ def load_generator(name: str) -> Generator:
 def parse_workload(text: str) -> tuple[Generator, dict[str, Any]]:
     """Generator and options out of ``name``, ``name:value`` or ``name:option=value,option=value``.
 
-    A value without a name goes to the first option. Values are read as the signature says; a list is written ``[a,b]``.
+    A value without a name goes to the first option. Values are read as the signature says; a list is written
+    ``[a,b]``.
     """
     name, _, rest = text.partition(":")
     function, _, more = rest.partition(":")

@@ -41,8 +41,8 @@ def spiking_stream(
     """Time steps of the network converted to integrate-and-fire layers, ``steps`` of them an image.
 
     Images (or, with coding 'events', camera scenes of two channels) are drawn from the seed; every image starts from
-    rest. ``input_rate`` bounds the rate codes; ``activity`` tunes the thresholds of every layer to that many spikes a
-    neuron and step; ``delay`` is the steps from layer to layer. ``frames`` counts time steps, a multiple of
+    rest. ``input_rate`` bounds the rate codes; ``activity`` tunes the thresholds of every layer to that many spikes
+    a neuron and step; ``delay`` is the steps from layer to layer. ``frames`` counts time steps, a multiple of
     ``steps``. Networks without weights get seeded ones. ``event_driven`` makes the work of processors follow the
     synaptic events. Raises :class:`WorkloadError` for layers that cannot be converted.
     """

@@ -72,6 +72,12 @@ _ENTRIES: dict[str, Entry] = {
         for size in ("tfc", "sfc", "lfc")
         for bits in ("w1a1", "w1a2", "w2a2")
     },
+    "branchy-lenet": Entry("dynamic", "branchy_lenet", (), "LeNet-5 with an early exit (Teerapittayanon et al. 2016)"),
+    "branchy-alexnet": Entry("dynamic", "branchy_alexnet", (), "AlexNet on CIFAR-10 with two early exits (the same)"),
+    "hydranet": Entry("dynamic", "hydranet", (), "20 gated branches behind a stem, after Mullapudi et al. 2018"),
+    "multi-head": Entry("dynamic", "multi_head", (), "a shared backbone with three heads"),
+    "spp-net": Entry("dynamic", "spp_net", (), "ZF-5 with a pyramid of 50 bins (He et al. 2015)"),
+    "dcnn": Entry("dynamic", "dcnn", (), "sentence network with dynamic k-max pooling (Kalchbrenner et al. 2014)"),
     "fracbnn-cifar10": Entry("fracbnn", "fracbnn_cifar10", (), "precision-gated binary ResNet-20 (Zhang et al. 2021)"),
     "fracbnn-imagenet": Entry(
         "fracbnn", "fracbnn_imagenet", (), "precision-gated binary MobileNet (Zhang et al. 2021)"

@@ -1,0 +1,167 @@
+"""Work that depends on the place in the image: changed pixels, gated second passes, filters made for each input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from workloads.arrivals import Arrivals, frame_count, parse_arrivals
+from workloads.difficulty import Difficulty, beta_quantiles
+from workloads.dynamic.branches import static_work
+from workloads.dynamic.filters import generate_filters
+from workloads.dynamic.masks import moving_objects, spread_masks
+from workloads.errors import WorkloadError
+from workloads.network import Network
+from workloads.tokens import LayerWork, TokenStream
+
+Mask = npt.NDArray[np.bool_]
+
+
+def changes_stream(
+    network: Network,
+    frames: int | None = None,
+    arrivals: str | Arrivals | None = None,
+    seed: int = 0,
+    *,
+    objects: int = 2,
+    size: float = 0.2,
+    speed: float = 0.25,
+    flicker: float = 0.0,
+    mask: Path | None = None,
+) -> TokenStream:
+    """Only what changed since the last frame is computed anew, dilated through the layers; the rest is kept.
+
+    The video is synthetic (:func:`workloads.dynamic.masks.moving_objects`), or ``mask`` names a NumPy file of
+    booleans of shape (frames, height, width), True where a pixel changed. Source: DynCNN, OpenReview HyVxPsC9tm
+    (2018); dilation by the windows of the layers.
+    """
+    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
+    count = frame_count(frames, rule)
+    if len(network.inputs) != 1 or len(network.inputs[0].out_shape) != 3:
+        raise WorkloadError(f"network '{network.name}' has no single image as input; changes are of pixels")
+    _, height, width = network.inputs[0].out_shape
+    if mask is not None:
+        changed = read_mask(mask)
+        if changed.shape[0] < count:
+            raise WorkloadError(f"'{mask}' holds {changed.shape[0]} frames and {count} are asked for; write --frames")
+        changed = changed[:count]
+    else:
+        changed = moving_objects(
+            count, height, width, seed=seed, objects=objects, size=size, speed=speed, shadow=flicker
+        )
+    masks = spread_masks(network, changed)
+    work = {name: _on_mask(one, masks[name]) for name, one in static_work(network).items()}
+    return TokenStream(
+        network=network,
+        frames=count,
+        release_ps=rule.release_ps(count, seed),
+        work=work,
+        origin={
+            "generator": "changes", "objects": objects, "size": size, "speed": speed, "flicker": flicker,
+            "mask": None if mask is None else str(mask), "arrivals": rule.text, "seed": seed,
+        },
+    )  # fmt: skip
+
+
+def read_mask(path: Path) -> Mask:
+    """Changed pixels of a recorded video; raises :class:`WorkloadError` where the file is no such array."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise WorkloadError(f"'{path}' cannot be read as a NumPy array: {error}") from error
+    if not isinstance(array, np.ndarray) or array.ndim != 3 or array.dtype != np.bool_:
+        found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise WorkloadError(f"'{path}' holds {found}; write booleans of shape (frames, height, width) with numpy.save")
+    return array
+
+
+def _on_mask(work: LayerWork, mask: Mask) -> LayerWork:
+    """The work of a layer of which only the marked output positions are computed."""
+    share = mask.mean(axis=(1, 2))
+    rows = mask.mean(axis=2)
+    any_row = np.where(share[:, None] > 0, rows, 1.0)
+    return replace(
+        work.scaled(share),
+        input_kept=work.input_kept * share,
+        output_kept=work.output_kept * share,
+        executed=share > 0,
+        piece_fraction=any_row / any_row.sum(axis=1, keepdims=True),
+    )
+
+
+def gated_pass_stream(
+    network: Network,
+    frames: int | None = None,
+    arrivals: str | Arrivals | None = None,
+    seed: int = 0,
+    *,
+    updated: float = 0.4,
+    deviation: float = 0.1,
+    time_correlation: float = 0.0,
+    layer_correlation: float = 0.5,
+) -> TokenStream:
+    """FracBNN's precision gate: a 1-bit pass for all outputs, a second sparse one for those above a threshold.
+
+    Work of a gated layer is that of the first pass times 1 + u; u has mean ``updated`` over inputs (0.4 makes
+    1.4-bit activations) and standard deviation ``deviation``, which is not published. Source: Y. Zhang et al.,
+    "FracBNN", FPGA 2021, section 3.2.
+    """
+    gated = [g.name for g in network.groups() if g.main.attributes.get("precision_gated")]
+    if not gated:
+        raise WorkloadError(
+            f"network '{network.name}' has no precision-gated layer; give 'fracbnn-cifar10' or 'fracbnn-imagenet'"
+        )
+    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
+    count = frame_count(frames, rule)
+    process = Difficulty(seed, time_correlation, layer_correlation)
+    work = static_work(network)
+    for name in gated:
+        second = (
+            np.array([updated]) if deviation == 0 else beta_quantiles(process.layer(name, count), updated, deviation)
+        )
+        work[name] = work[name].scaled(1.0 + second)
+    return TokenStream(
+        network=network,
+        frames=count,
+        release_ps=rule.release_ps(count, seed),
+        work=work,
+        origin={
+            "generator": "gated_pass", "updated": updated, "deviation": deviation, "time_correlation": time_correlation,
+            "layer_correlation": layer_correlation, "arrivals": rule.text, "seed": seed,
+        },
+    )  # fmt: skip
+
+
+def dynamic_filters_stream(
+    network: Network,
+    frames: int | None = None,
+    arrivals: str | Arrivals | None = None,
+    seed: int = 0,
+    *,
+    layers: tuple[str, ...] = (),
+    per: str = "sample",
+    hidden: int = 64,
+) -> TokenStream:
+    """Dynamic filter networks: a small network makes the filters of a convolution anew for each input.
+
+    The work is the same for every input, but weights become activations: they are made, moved and read once.
+    ``layers`` are the convolutions to replace (empty: the last one), ``per`` is 'sample' (one filter bank an input)
+    or 'position' (a local filter for every output position), ``hidden`` the width of the filter-generating network.
+    See :func:`workloads.dynamic.filters.generate_filters`.
+    """
+    made = generate_filters(network, layers, per=per, hidden=hidden)
+    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
+    count = frame_count(frames, rule)
+    return TokenStream(
+        network=made,
+        frames=count,
+        release_ps=rule.release_ps(count, seed),
+        work=static_work(made),
+        origin={
+            "generator": "dynamic_filters", "layers": list(layers), "per": per, "hidden": hidden,
+            "arrivals": rule.text, "seed": seed,
+        },
+    )  # fmt: skip
