@@ -210,6 +210,8 @@ class _Lowering:
         note = ChannelNote(
             port.layer, group.name, "fifo" if streaming or named else "buffer", named, float(edges[-1]) / edges.size
         )
+        if streaming and depth is not None:
+            depth += _in_pipeline(port.actor)
         memory = None if streaming else (self.platform.fifos[named].config.lives_in if named else port.memory)
         self.draft.connect(
             port.actor,
@@ -271,6 +273,13 @@ class _Lowering:
 def _taken(work: LayerWork, batch: int) -> Mask | None:
     """The frames that do the layer, None where all do; a batch runs whole."""
     return None if batch > 1 or bool(work.executed.all()) else work.executed
+
+
+def _in_pipeline(writer: ActorDraft) -> int:
+    """Tokens that lie in the writer's pipeline, not in the FIFO behind it, while its output cannot be read yet."""
+    frames = max(1, writer.firings.frames)
+    pace = max(1, writer.compute.total() // max(1, frames * writer.token_edges.size))
+    return -(-writer.latency // pace)
 
 
 def _input_bytes(work: LayerWork) -> list[float]:
