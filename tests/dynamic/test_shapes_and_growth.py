@@ -63,7 +63,7 @@ def test_a_single_size_is_the_static_network() -> None:
 
 def test_a_network_that_cannot_be_resized_is_told() -> None:
     with pytest.raises(WorkloadError, match="adaptive pool before its dense layers"):
-        resolution_stream(load_network("alexnet-caffe"), frames=3, sizes=(199, 227))
+        resolution_stream(load_network("lenet-5"), frames=3, sizes=(24, 28))
 
 
 def test_a_wide_convolution_has_more_columns_than_words() -> None:
