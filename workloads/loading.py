@@ -9,11 +9,11 @@ from workloads.errors import WorkloadError
 from workloads.network import Network
 from workloads.zoo import zoo_network
 
-_SUFFIXES = (".csv", ".onnx")
+_SUFFIXES = (".csv", ".nir", ".onnx")
 
 
 def load_network(source: str | os.PathLike[str]) -> Network:
-    """The network that ``source`` names: a zoo name, an ONNX file, or a SCALE-Sim topology CSV.
+    """The network that ``source`` names: a zoo name, an ONNX or NIR file, or a SCALE-Sim topology CSV.
 
     Raises :class:`WorkloadError` for an unknown name or a missing file, ``FileProblems`` with every fault of a file.
     """
@@ -31,6 +31,10 @@ def load_network(source: str | os.PathLike[str]) -> Network:
         from workloads.importers.onnx_file import read_onnx
 
         return read_onnx(path)
+    if suffix == ".nir":
+        from workloads.importers.nir import read_nir
+
+        return read_nir(path)
     from workloads.importers.scalesim import read_topology
 
     return read_topology(path)

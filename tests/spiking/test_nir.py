@@ -11,8 +11,10 @@ import pytest
 
 from tests.spiking.reference import figures, lif_conv_input, lif_conv_weights, lif_dense_weights
 from workloads.errors import WorkloadError
+from workloads.generators import build_stream
 from workloads.importers.nir import import_nir
-from workloads.spiking import make_spikes, simulate, spikes_from_dense
+from workloads.loading import load_network
+from workloads.spiking import make_spikes, simulate, spikes_from_dense, write_nir_spikes
 
 nir = pytest.importorskip("nir")
 SHARED = Path(__file__).parents[3] / "shared" / "reference" / "snn"
@@ -213,3 +215,29 @@ def test_fields_that_old_files_lack_get_their_defaults(tmp_path: Path) -> None:
 def test_unknown_convention_lists_the_known_ones() -> None:
     with pytest.raises(WorkloadError, match=r"the conventions are dt, reset, reset_at"):
         import_nir(reference_graph(), rest="zero")
+
+
+def test_a_graph_is_a_workload_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "lif_conv.nir"
+    nir.write(file, reference_graph())
+    write_nir_spikes(tmp_path / "trains.nir", {"input": lif_conv_input()}, dt=1e-3)
+    network = load_network(file)
+    assert [layer.kind for layer in network.layers.values()] == [
+        "input", "conv", "avg_pool", "conv", "avg_pool", "flatten", "dense",
+    ]  # fmt: skip
+    stream = build_stream(network, f"nir:file={file},reset_at=next_step,events={tmp_path / 'trains.nir'}")
+    assert stream.frames == 32
+    reference = np.array(figures("lif_conv.json")["synaptic_events_per_step"])
+    for column, name in enumerate(("0n", "2n", "4n")):
+        assert stream.work[name].extra["synaptic_events"].tolist() == reference[:, column].tolist()
+    drawn = build_stream(network, f"nir:file={file},input_rate=0.1", frames=20, seed=3)
+    assert drawn.work["0n"].extra["spikes_in"].mean() == pytest.approx(51.2, rel=0.1)
+
+
+def test_a_graph_without_a_number_of_steps_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "lif_conv.nir"
+    nir.write(file, reference_graph())
+    with pytest.raises(WorkloadError, match=r"does not say how long it runs; give the time steps, frames=\.\.\."):
+        build_stream(load_network(file), f"nir:file={file}")
+    with pytest.raises(WorkloadError, match=r"is not network 'lenet-5'; name the same file twice"):
+        build_stream(load_network("lenet-5"), f"nir:file={file}", frames=4)

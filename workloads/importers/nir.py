@@ -24,10 +24,11 @@ import numpy as np
 
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.importers.nir_walk import NEURONS, RESETTING, TIMED, WEIGHTED, NirConventions, NirWalk
+from workloads.network import Network
 from workloads.spiking.network import SpikingNetwork
 from workloads.spiking.neurons import Reset
 
-__all__ = ["NirConventions", "import_nir", "read_graph"]
+__all__ = ["NirConventions", "import_nir", "read_graph", "read_nir"]
 
 
 def import_nir(
@@ -50,6 +51,14 @@ def import_nir(
     nodes, edges = _flattened(graph)
     settled = _settle(asked, getattr(graph, "metadata", None) or {}, nodes, label)
     return NirWalk(label, nodes, edges, settled).network()
+
+
+def read_nir(path: str | Path) -> Network:
+    """The layers of a NIR file, as elements that compute values see them; the neurons' dynamics do not matter here."""
+    from workloads.spiking.streams import network_of
+
+    # No shape depends on the step or the reset; any step below every time constant will do.
+    return network_of(import_nir(path, dt=1e-12, reset="zero"))
 
 
 def read_graph(path: str | Path) -> Any:
