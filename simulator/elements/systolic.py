@@ -1,28 +1,42 @@
-"""A systolic array in closed form: output, weight or input stationary, with full fill and drain in every fold.
+"""A systolic array: output, weight or input stationary, with double-buffered SRAMs in front of a DRAM.
 
-Sources: A. Samajdar et al., "SCALE-Sim: Systolic CNN Accelerator Simulator", arXiv 1811.02883, section 3, and "A
-systematic methodology for characterizing scalability of DNN accelerators using SCALE-Sim", ISPASS 2020, equations 1 to
-6; the SRAM counts follow SCALE-Sim v3.0.0.
+Cycles and SRAM accesses are SCALE-Sim's closed forms (:mod:`simulator.elements.systolic_folds`); DRAM traffic follows
+from the sizes of the buffers (:mod:`simulator.elements.systolic_traffic`) and is a flow on the memory, which overlaps
+with the folds as double buffers do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
-from simulator.elements.base import Assignment, Element, ElementConfig, Stage, dynamic_energy
-from simulator.elements.pieces import split_amounts, split_cycles, whole_cycles, windows_of
-from simulator.units import Bytes, OpRate
-from workloads.layers import Layer
+from simulator.elements.base import Assignment, Element, ElementConfig, EnergyConfig, Floats, Ints, Stage
+from simulator.elements.dense_work import batch_energy, distinct, each, refuse_wired, repeats, vector_stage
+from simulator.elements.pieces import whole_cycles, windows_of
+from simulator.elements.systolic_folds import Dataflow, Folds, fold_layer, fold_product, product_of
+from simulator.elements.systolic_traffic import (
+    PARTIAL_SUM_BYTES,
+    Buffers,
+    Traffic,
+    dram_traffic,
+    stalled_cycles,
+    tiled,
+)
+from simulator.units import Bytes, ClockedBandwidth, EnergyPerBit, OpRate
 from workloads.tokens import LayerWork
 from workloads.windows import layer_window
 
-Dataflow = Literal["os", "ws", "is"]
+__all__ = ["Folds", "Systolic", "SystolicConfig", "fold_layer"]
+
+
+class SystolicEnergy(EnergyConfig):
+    """Energy by cause, the buffers beside the array included."""
+
+    sram: EnergyPerBit | None = Field(None, description="Energy of a bit read from or written to a buffer")
 
 
 class SystolicConfig(ElementConfig):
@@ -34,77 +48,37 @@ class SystolicConfig(ElementConfig):
     input_sram: Bytes | None = Field(None, description="Buffer for input activations; unlimited unless given")
     weight_sram: Bytes | None = Field(None, description="Buffer for weights; unlimited unless given")
     output_sram: Bytes | None = Field(None, description="Buffer for outputs; unlimited unless given")
+    accumulate: bool = Field(
+        True,
+        description="Partial sums are added up in the output buffer, in tiles that fit; else they go to DRAM",
+    )
+    port: ClockedBandwidth | None = Field(
+        None, description="Bandwidth of each buffer's own port to the DRAM; the memory alone bounds it unless given"
+    )
     op_rate: OpRate = Field(Fraction(32), description="Other operations a cycle, in the vector unit behind the array")
-
-
-@dataclass(frozen=True, slots=True)
-class Folds:
-    """How a matrix product P x K x N lies on the array: ``row_folds * column_folds`` folds of ``fold_cycles``, one
-    product a group.
-    """
-
-    pixels: int
-    window: int
-    filters: int
-    groups: int
-    row_folds: int
-    column_folds: int
-    fold_cycles: int
-    input_reads: int
-    weight_reads: int
-    output_writes: int
+    energy: SystolicEnergy | None = Field(None, description="Energy by cause; not modelled where absent")
 
     @property
-    def cycles(self) -> int:
-        """Cycles of the layer: SCALE-Sim prints one less, the index of its last cycle."""
-        return self.groups * self.row_folds * self.column_folds * self.fold_cycles
+    def buffers(self) -> Buffers:
+        """The buffers beside the array."""
+        return Buffers(self.input_sram, self.weight_sram, self.output_sram, self.accumulate)
 
 
-def matrix_of(layer: Layer) -> tuple[int, int, int, int]:
-    """Output pixels P, window K, filters N and groups of a layer written as a matrix product."""
-    if layer.kind in ("conv", "conv_transpose") and layer.kernel is not None:
-        pixels = layer.output_elements // layer.out_channels
-        window = layer.kernel[0] * layer.kernel[1] * layer.in_shape[0] // layer.groups
-        return pixels, window, layer.out_channels // layer.groups, layer.groups
-    filters = layer.out_channels
-    pixels = max(1, layer.output_elements // filters)
-    return pixels, max(1, layer.macs // (pixels * filters)), filters, 1
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Cost:
+    """One layer with a given number of live channels."""
 
-
-def fold_layer(layer: Layer, rows: int, columns: int, dataflow: Dataflow) -> Folds:
-    """The folds, cycles and SRAM accesses of a layer on ``rows`` x ``columns`` cells; a grouped convolution runs group
-    by group.
-    """
-    pixels, window, filters, groups = matrix_of(layer)
-    if dataflow == "os":
-        high, wide, length, fill = pixels, filters, window, rows + columns - 2
-    elif dataflow == "ws":
-        high, wide, length, fill = window, filters, pixels, 2 * rows + columns - 2
-    else:
-        high, wide, length, fill = window, pixels, filters, 2 * rows + columns - 2
-    row_folds, column_folds = -(-high // rows), -(-wide // columns)
-    reads_again = {
-        "os": (column_folds, row_folds, 1),
-        "ws": (column_folds, 1, row_folds),
-        "is": (1, column_folds, row_folds),
-    }
-    inputs, weights, outputs = reads_again[dataflow]
-    return Folds(
-        pixels=pixels,
-        window=window,
-        filters=filters,
-        groups=groups,
-        row_folds=row_folds,
-        column_folds=column_folds,
-        fold_cycles=length + fill,
-        input_reads=groups * inputs * pixels * window,
-        weight_reads=groups * weights * window * filters,
-        output_writes=groups * outputs * pixels * filters,
-    )
+    folds: Folds
+    traffic: Traffic
+    cycles: int
 
 
 class Systolic(Element):
-    """One layer at a time on the whole array; what is not a matrix product goes through the vector unit."""
+    """One layer at a time on the whole array; what is not a matrix product goes through the vector unit.
+
+    Zeros inside a fold save nothing; pruned channels save the folds that they leave empty. Depthwise layers run channel
+    by channel, as a product with a single filter fills a single column.
+    """
 
     Config = SystolicConfig
     config: SystolicConfig
@@ -115,38 +89,89 @@ class Systolic(Element):
         return self.config.precision or "int8"
 
     def stages(self, work: LayerWork, assignment: Assignment) -> Sequence[Stage]:
-        """One stage of whole folds; zeros inside a fold save nothing."""
-        config, layer = self.config, work.layer
-        detail: dict[str, float | str] = {}
-        if layer.is_compute:
-            folds = fold_layer(layer, config.rows, config.columns, config.dataflow)
-            cycles = np.where(work.executed, folds.cycles, 0).astype(np.int64)
-            capacity = config.rows * config.columns * folds.cycles
-            detail = {
-                "row_folds": folds.row_folds,
-                "column_folds": folds.column_folds,
-                "utilisation": folds.groups * folds.pixels * folds.window * folds.filters / capacity,
-                "sram_input_reads": folds.input_reads,
-                "sram_weight_reads": folds.weight_reads,
-                "sram_output_writes": folds.output_writes,
-            }
-        else:
-            cycles = whole_cycles(work.total_ops / float(config.op_rate) * work.executed)
-        geometry = layer_window(layer, assignment.granularity)
+        """One stage of whole folds. Raises ``PlatformError`` for a cell with a wiring."""
+        refuse_wired(self.name, "systolic array", work.layer)
+        if not work.layer.is_compute:
+            return [vector_stage(self.config, work, assignment, float(self.config.op_rate))]
+        geometry = layer_window(work.layer, assignment.granularity)
+        costs, which = distinct(work, assignment.batch, lambda ins, outs: self._cost(work, assignment.batch, ins, outs))
+        times, moved = repeats(work, assignment.batch), self._bytes(work, costs, which)
+        energy = {**batch_energy(self.config, work, assignment.batch), **self._sram_energy(work, costs, which, times)}
         return [
             Stage(
                 name="",
                 pieces=geometry.pieces,
-                cycles=split_cycles(cycles, work, geometry.pieces),
+                cycles=whole_cycles(each(costs, which, lambda cost: cost.cycles) * times)[:, None],
                 windows=windows_of(geometry),
                 written=geometry.written,
-                read_bytes=np.asarray(work.input_bytes, dtype=np.float64)[:, None],
-                write_bytes=np.asarray(work.output_bytes, dtype=np.float64)[:, None],
-                weight_bytes=(work.weight_bytes * work.executed)[:, None],
-                energy_pj={
-                    cause: split_amounts(amount, work, geometry.pieces)
-                    for cause, amount in dynamic_energy(config, work).items()
-                },
-                detail=detail,
+                energy_pj=energy,
+                detail=self._detail(costs[0]),
+                read_bytes=moved["read"],
+                write_bytes=moved["write"],
+                weight_bytes=moved["weight"],
             )
         ]
+
+    def _cost(self, work: LayerWork, batch: int, ins: int, outs: int) -> _Cost:
+        config, layer = self.config, work.layer
+        product = product_of(layer, ins, outs)
+        if layer.kind != "recurrent":
+            product = dataclasses.replace(product, pixels=product.pixels * batch)
+        folds = fold_product(product, config.rows, config.columns, config.dataflow)
+        folds = tiled(folds, config.columns, config.dataflow, config.buffers)
+        traffic = dram_traffic(layer, folds, config.rows, config.columns, config.dataflow, config.buffers)
+        cycles = folds.cycles
+        if config.port is not None:
+            wide = config.port.at(self.clock_hz) / self.clock_hz * 8 / layer.input_bits
+            words = (traffic.input_reads, traffic.weight_reads, traffic.output_writes)
+            cycles = stalled_cycles(cycles, words, config.buffers, wide)
+        return _Cost(folds, traffic, cycles)
+
+    def _bytes(self, work: LayerWork, costs: Sequence[_Cost], which: Ints) -> dict[str, Floats]:
+        """DRAM bytes of each batch; weights as they are stored."""
+        layer = work.layer
+        stored = layer.weight_bytes / max(1, layer.weights)
+        word = layer.input_bits / 8
+        result = work.group.output_bytes / max(1, layer.output_elements)
+
+        def written(cost: _Cost) -> float:
+            partial = cost.traffic.partial_writes
+            return (cost.traffic.output_writes - partial) * result + partial * PARTIAL_SUM_BYTES
+
+        return {
+            "read": each(costs, which, lambda cost: cost.traffic.input_reads * word)[:, None],
+            "write": each(costs, which, written)[:, None],
+            "weight": each(costs, which, lambda cost: cost.traffic.weight_reads * stored)[:, None],
+        }
+
+    def _sram_energy(self, work: LayerWork, costs: Sequence[_Cost], which: Ints, times: Floats) -> Mapping[str, Floats]:
+        energy = self.config.energy
+        if energy is None or energy.sram is None:
+            return {}
+        layer = work.layer
+        bits = each(
+            costs,
+            which,
+            lambda cost: (
+                cost.folds.input_reads * layer.input_bits
+                + cost.folds.weight_reads * layer.weight_bits
+                + cost.folds.output_writes * 8 * PARTIAL_SUM_BYTES
+            ),
+        )
+        return {"sram": (bits * times * energy.sram)[:, None]}
+
+    def _detail(self, cost: _Cost) -> dict[str, float | str]:
+        folds, traffic = cost.folds, cost.traffic
+        capacity = self.config.rows * self.config.columns * cost.cycles
+        return {
+            "row_folds": folds.row_folds,
+            "column_folds": folds.column_folds,
+            "utilisation": folds.macs / max(1, capacity),
+            "stall_cycles": cost.cycles - folds.cycles,
+            "sram_input_reads": folds.input_reads,
+            "sram_weight_reads": folds.weight_reads,
+            "sram_output_writes": folds.output_writes,
+            "dram_input_reads": traffic.input_reads,
+            "dram_weight_reads": traffic.weight_reads,
+            "dram_output_writes": traffic.output_writes,
+        }
