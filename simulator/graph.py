@@ -109,7 +109,8 @@ def analyse_graph(
     if iterations is not None and iterations < 1:
         raise UserError(f"iterations is {iterations}; write 1 or more")
     wanted = iterations or _ITERATIONS
-    plan = graph_plan(graph, bounds, rule, max(wanted, _STARTS))
+    enough = -(-_STARTS // min(graph.repetitions))
+    plan = graph_plan(graph, bounds, rule, max(wanted, enough))
     check_plan(replace(plan, channels=tuple(replace(channel, capacity=None) for channel in plan.channels)))
     report: str | None = None
     try:

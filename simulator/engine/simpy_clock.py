@@ -134,6 +134,10 @@ class TokenQueue:
             self.woken.append(self.reader)
             self.reader = None
 
+    def arrive_later(self, tokens: int, _: object) -> None:
+        """Tokens become readable when an event comes."""
+        self.arrive(tokens)
+
     def occupying(self, first: int, last: int) -> int:
         """How many of the tokens ``first .. last - 1`` take room."""
         if not self.voids:

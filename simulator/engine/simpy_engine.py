@@ -13,6 +13,7 @@ clock's list of woken ones when its turn has come.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -112,8 +113,10 @@ def stage(
         sink, puts = channels[out.channel], values(out.put)
         claims_at_start = plan.discipline_of(out.channel).claims_at_start
     start, served, end = record.start, record.served, record.end
-    firings = zip(range(actor.firings), values(actor.release), values(actor.compute), needs, frees, puts, strict=False)
-    for k, release, compute, need, free, put in firings:
+    times = (values(actor.release), values(actor.compute), values(actor.latency))
+    firings = zip(range(actor.firings), *times, needs, frees, puts, strict=False)
+    arrived = 0
+    for k, release, compute, latency, need, free, put in firings:
         if release > clock._now:
             alarm.after(release - clock._now)
             yield
@@ -142,10 +145,14 @@ def stage(
                 yield
             sink.room -= put
         end[k] = clock._now
-        sink.readable += put
-        if sink.reader is not None and sink.readable >= sink.wanted:
-            woken(sink.reader)
-            sink.reader = None
+        if latency or arrived > clock._now:
+            arrived = max(arrived, clock._now + latency)
+            Alarm(clock, partial(sink.arrive_later, put)).after(arrived - clock._now)
+        else:
+            sink.readable += put
+            if sink.reader is not None and sink.readable >= sink.wanted:
+                woken(sink.reader)
+                sink.reader = None
         if not releases_at_start:
             source.room += free
             if source.writer is not None and source.room >= source.asked:
@@ -160,7 +167,6 @@ def _is_stage(actor: Actor, contended: set[int]) -> bool:
         max(len(actor.inputs), len(actor.outputs)) <= 1
         and min(actor.concurrency, actor.firings) <= 1
         and not actor.flows
-        and not actor.latency.maximum()
         and not {p.channel for p in actor.inputs} & {o.channel for o in actor.outputs}
         and actor.resource not in contended
     )

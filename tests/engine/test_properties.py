@@ -34,7 +34,7 @@ def same(a: Trace, b: Trace) -> bool:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(plans())
 def test_every_time_of_a_trace_follows_from_the_rules(plan: Plan) -> None:
     trace = finished(plan)
@@ -42,7 +42,7 @@ def test_every_time_of_a_trace_follows_from_the_rules(plan: Plan) -> None:
         assert Oracle(plan, trace).check() == []
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(plans())
 def test_tokens_are_conserved_and_room_is_kept(plan: Plan) -> None:
     trace = finished(plan)
@@ -72,7 +72,7 @@ def test_tokens_are_conserved_and_room_is_kept(plan: Plan) -> None:
         assert channel.capacity is None or left <= channel.capacity
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(plans())
 def test_time_never_goes_backwards(plan: Plan) -> None:
     trace = finished(plan)
@@ -88,7 +88,7 @@ def test_time_never_goes_backwards(plan: Plan) -> None:
     assert trace.now == max((int(end.max()) for end in trace.end if end.size), default=0)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(plans())
 def test_a_run_does_not_depend_on_how_series_are_stored_nor_on_the_run_before(plan: Plan) -> None:
     trace = finished(plan)
@@ -97,7 +97,7 @@ def test_a_run_does_not_depend_on_how_series_are_stored_nor_on_the_run_before(pl
             assert same(trace, run(form, engine="simpy"))
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(plans(drops=False, servers=False))
 def test_names_labels_and_frames_change_nothing_without_lossy_sources(plan: Plan) -> None:
     trace = finished(plan)
