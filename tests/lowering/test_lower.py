@@ -21,7 +21,7 @@ _FPGA = """
 format: platform/1
 name: fabric
 processing_elements:
-  fabric: {model: fpga, clock: 100 MHz}
+  fabric: {model: "tests.lowering.pipeline:Pipeline", clock: 100 MHz}
 """
 _TWO = """
 format: platform/1
@@ -51,9 +51,8 @@ def _two_dense() -> Network:
 
 
 def test_three_frames_through_two_stages(tmp_path: Path) -> None:
-    """12 and 6 cycles, folded 1 by 1: the first stage sets the pace."""
-    rules = MappingRules(layers=[LayerRule("*", options={"pe": 1, "simd": 1})])
-    lowered = lower(_platform(tmp_path, _FPGA), static_stream(_two_dense(), 3), rules)
+    """12 and 6 cycles: the first stage sets the pace."""
+    lowered = lower(_platform(tmp_path, _FPGA), static_stream(_two_dense(), 3))
     trace = run(lowered.plan, engine="simpy")
     assert lowered.plan.tick == Fraction(1, 100_000_000)
     assert [actor.name for actor in lowered.plan.actors][1:] == ["first", "second"]
@@ -127,7 +126,7 @@ def test_granularity_changes_no_throughput_of_a_balanced_pipeline(tmp_path: Path
     network = b.build()
     periods = []
     for granularity in ("row", "pixel"):
-        rules = MappingRules(granularity=granularity, layers=[LayerRule("*", options={"pe": 1, "simd": 1})])
+        rules = MappingRules(granularity=granularity)
         trace = run(lower(_platform(tmp_path, _FPGA), static_stream(network, 6), rules).plan, engine="simpy")
         periods.append(np.diff(trace.end[-1].reshape(6, -1)[:, -1])[-1])
     assert periods == [16 * 16 * 2 * 18] * 2
