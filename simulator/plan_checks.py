@@ -107,7 +107,8 @@ def _actor(plan: Plan, actor: Actor) -> Iterator[str]:
 
 def _named(plan: Plan, actor: Actor) -> Iterator[tuple[str, Series]]:
     """All series of an actor with what to call them."""
-    names = {i: repr(channel.name) for i, channel in enumerate(plan.channels)}
+    ports = (*(port.channel for port in actor.inputs), *(out.channel for out in actor.outputs))
+    names = {i: repr(plan.channels[i].name) for i in ports if 0 <= i < len(plan.channels)}
     yield from (("release", actor.release), ("compute", actor.compute), ("latency", actor.latency))
     yield from (("first_frame", actor.first_frame), ("last_frame", actor.last_frame))
     for port in actor.inputs:

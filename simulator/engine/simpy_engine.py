@@ -61,7 +61,7 @@ def run_simpy(plan: Plan, *, until: int | None = None, progress: Progress | None
 def _build(clock: Clock, plan: Plan, records: list[Record]) -> None:
     """Bring every actor to its first wait."""
     channels = [TokenQueue(clock, channel) for channel in plan.channels]
-    contended = {i for i in range(len(plan.resources)) if plan.is_contended(i)}
+    contended = _contended(plan)
     world = World(clock, plan, channels, contended)
     plain = not any(actor.drop for actor in plan.actors)
     processes = [
@@ -73,6 +73,15 @@ def _build(clock: Clock, plan: Plan, records: list[Record]) -> None:
     for process in processes:
         next(process)
         process.send(process.send)
+
+
+def _contended(plan: Plan) -> set[int]:
+    """The resources that are contended, all in one pass over the actors."""
+    wanted = [0] * len(plan.resources)
+    for actor in plan.actors:
+        if actor.resource is not None:
+            wanted[actor.resource] += actor.slots * min(actor.concurrency, actor.firings)
+    return {i for i, resource in enumerate(plan.resources) if wanted[i] > resource.slots}
 
 
 def _stop(_: object) -> None:
