@@ -13,6 +13,7 @@ column                                         meaning
 ``macs``                                       the same as a count of multiply-accumulates
 ``input_kept``, ``output_kept``                shares of the channels that are alive, 0 .. 1
 ``input_density``, ``weight_kept``             shares of non-zero inputs and of weights that are fetched, 0 .. 1
+``input_positions``, ``output_positions``      shares of the pixels or steps that the frame has or changes, 0 .. 1
 ``executed``                                   0 where the frame does not take this branch
 ``ops.KIND``, ``extra.KIND``                   other operations, and counts that only some elements price
 ``pieces``                                     a JSON list: how the frame's work spreads over its output rows
@@ -41,7 +42,15 @@ from workloads.tokens import LayerWork, TokenStream
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-SHARES = ("fraction", "input_kept", "output_kept", "input_density", "weight_kept")
+SHARES = (
+    "fraction",
+    "input_kept",
+    "output_kept",
+    "input_density",
+    "weight_kept",
+    "input_positions",
+    "output_positions",
+)
 _ALIASES = {"kept_fraction": "fraction", "kept": "fraction"}
 _KNOWN = ("frame", "layer", "macs", "executed", "pieces", *SHARES, *RELEASE_COLUMNS)
 
@@ -65,6 +74,7 @@ def save_stream(stream: TokenStream, path: str | Path) -> None:
         "frames": stream.frames,
         "deadline_ps": stream.deadline_ps,
         "lossy": stream.lossy,
+        "control": [list(pair) for pair in stream.control],
         "origin": dict(stream.origin),
     }
     write_table(path, columns, kinds, notes)
@@ -96,6 +106,7 @@ def load_stream(path: str | Path, network: Network) -> TokenStream:
         work=work,
         deadline_ps=notes.get("deadline_ps"),
         lossy=bool(notes.get("lossy", False)),
+        control=tuple((str(decides), str(waits)) for decides, waits in notes.get("control") or ()),
         origin=notes.get("origin") or {"generator": "recorded", "file": Path(path).name},
     )
 

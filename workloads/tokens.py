@@ -34,8 +34,13 @@ class LayerWork:
     the layer has no work for that frame. ``macs`` and ``ops`` (other operations by kind) are counts a frame. All
     arrays have the shape ``(frames,)`` or ``(1,)``. ``extra`` carries counts that only some elements price:
     ``synaptic_events``, ``spikes_in``, ``spikes_out``, ``evaluations`` (solver right-hand sides),
-    ``sequential_steps``, ``kernels`` (launches one after the other). ``piece_fraction`` of shape ``(frames or 1,
-    rows)`` says how the frame's work spreads over its output rows where it is not even.
+    ``sequential_steps``, ``kernels`` (launches one after the other), ``new_weights`` (share of the layer's weights that
+    the frame before did not use), ``gathered_weights`` and ``gathered_inputs`` (elements that a library must collect
+    into a dense operand, since which ones a frame keeps is not known before it). ``piece_fraction`` of shape ``(frames
+    or 1, rows)`` says how the frame's work spreads over its output rows where it is not even: the positions that are
+    computed are then scattered over the map. ``input_positions`` and ``output_positions`` are the shares of the
+    positions (pixels, steps) of its input and output that a frame has or changes; without ``piece_fraction`` the frame
+    is smaller as a whole, as an image of another size is.
     """
 
     group: LayerGroup
@@ -49,6 +54,8 @@ class LayerWork:
     executed: npt.NDArray[np.bool_]
     extra: Mapping[str, Floats] = field(default_factory=lambda: _NOTHING)
     piece_fraction: Floats | None = None
+    input_positions: Floats = field(default_factory=lambda: np.ones(1))
+    output_positions: Floats = field(default_factory=lambda: np.ones(1))
 
     @property
     def layer(self) -> Layer:
@@ -66,6 +73,8 @@ class LayerWork:
             self.input_density,
             self.weight_kept,
             self.executed,
+            self.input_positions,
+            self.output_positions,
         ]
         shapes = [a.shape[0] for a in (*arrays, *self.ops.values(), *self.extra.values())]
         if self.piece_fraction is not None:
@@ -89,13 +98,13 @@ class LayerWork:
     @property
     def input_bytes(self) -> Floats:
         """Bytes of activations read a frame, over all inputs."""
-        read: Floats = self.layer.input_bytes * self.input_kept * self.executed
+        read: Floats = self.layer.input_bytes * self.input_kept * self.input_positions * self.executed
         return read
 
     @property
     def output_bytes(self) -> Floats:
         """Bytes of activations written a frame (by the last fused layer)."""
-        written: Floats = self.group.output_bytes * self.output_kept * self.executed
+        written: Floats = self.group.output_bytes * self.output_kept * self.output_positions * self.executed
         return written
 
     @classmethod

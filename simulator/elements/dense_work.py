@@ -35,7 +35,8 @@ def channels_in(layer: Layer) -> int:
 def batches(work: LayerWork, batch: int) -> int:
     """Entries of an array with one for each batch; one where all frames are alike."""
     arrays = (work.macs, work.fraction, work.input_kept, work.output_kept, work.input_density, work.weight_kept)
-    frames: int = max(a.shape[0] for a in (*arrays, work.executed, *work.ops.values(), *work.extra.values()))
+    places = (work.input_positions, work.output_positions)
+    frames: int = max(a.shape[0] for a in (*arrays, *places, work.executed, *work.ops.values(), *work.extra.values()))
     return frames if frames == 1 else -(-frames // batch)
 
 
@@ -52,12 +53,20 @@ def live_channels(work: LayerWork, batch: int) -> tuple[Ints, Ints]:
     return live[0], live[1]
 
 
+def live_pixels(work: LayerWork, batch: int) -> Ints:
+    """Output positions computed in each batch, at least one: they stream through the array one after the other."""
+    pixels = max(1, work.layer.output_elements // max(1, work.layer.out_channels))
+    counted = np.ceil(pixels * summed(work.output_positions, batch) - 1e-6)
+    live: Ints = np.broadcast_to(np.maximum(1, counted), (batches(work, batch),)).astype(np.int64)
+    return live
+
+
 def repeats(work: LayerWork, batch: int) -> Floats:
     """How often a layer is evaluated for each batch, at least once: a solver's steps.
 
     A share of work below that of the live channels is scattered zeros, from which dense hardware gains nothing.
     """
-    kept = work.input_kept * work.output_kept
+    kept = work.input_kept * work.output_kept * work.output_positions
     times = np.where(work.fraction > 1, work.fraction / np.maximum(kept, 1e-12), 1.0)
     return np.broadcast_to(largest(times, batch), (batches(work, batch),))
 
@@ -67,6 +76,15 @@ def distinct(work: LayerWork, batch: int, price: Callable[[int, int], _Cost]) ->
     ins, outs = live_channels(work, batch)
     pairs, which = np.unique(np.stack([ins, outs], axis=1), axis=0, return_inverse=True)
     return [price(int(i), int(o)) for i, o in pairs], which.ravel()
+
+
+def distinct_sizes(
+    work: LayerWork, batch: int, price: Callable[[int, int, int], _Cost]
+) -> tuple[Sequence[_Cost], Ints]:
+    """The same for the numbers of live input channels, output channels and output positions."""
+    ins, outs = live_channels(work, batch)
+    sizes, which = np.unique(np.stack([ins, outs, live_pixels(work, batch)], axis=1), axis=0, return_inverse=True)
+    return [price(int(i), int(o), int(p)) for i, o, p in sizes], which.ravel()
 
 
 def each(costs: Sequence[_Cost], which: Ints, figure: Callable[[_Cost], float]) -> Floats:
@@ -94,4 +112,17 @@ def vector_stage(config: ElementConfig, work: LayerWork, assignment: Assignment,
         read_bytes=summed(work.input_bytes, batch)[:, None],
         write_bytes=summed(work.output_bytes, batch)[:, None],
         energy_pj=batch_energy(config, work, batch),
+    )
+
+
+def fused_stage(config: ElementConfig, work: LayerWork, assignment: Assignment) -> Stage:
+    """A layer that rides on the one before it: its result leaves with that of the other, in no time of its own."""
+    geometry = layer_window(work.layer, assignment.granularity)
+    return Stage(
+        name="",
+        pieces=geometry.pieces,
+        cycles=np.zeros((1, 1), dtype=np.int64),
+        windows=windows_of(geometry),
+        written=geometry.written,
+        energy_pj=batch_energy(config, work, assignment.batch),
     )

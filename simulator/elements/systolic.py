@@ -8,6 +8,7 @@ with the folds as double buffers do.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import ClassVar
@@ -15,7 +16,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from simulator.elements.base import Assignment, Element, ElementConfig, EnergyConfig, Floats, Ints, Stage
-from simulator.elements.dense_work import batch_energy, distinct, each, refuse_wired, repeats, vector_stage
+from simulator.elements.dense_work import batch_energy, distinct_sizes, each, refuse_wired, repeats, vector_stage
 from simulator.elements.pieces import whole_cycles, windows_of
 from simulator.elements.systolic_folds import Dataflow, Folds, fold_layer, fold_product, product_of
 from simulator.elements.systolic_traffic import (
@@ -94,7 +95,7 @@ class Systolic(Element):
         if not work.layer.is_compute:
             return [vector_stage(self.config, work, assignment, float(self.config.op_rate))]
         geometry = layer_window(work.layer, assignment.granularity)
-        costs, which = distinct(work, assignment.batch, lambda ins, outs: self._cost(work, assignment.batch, ins, outs))
+        costs, which = distinct_sizes(work, assignment.batch, functools.partial(self._cost, work))
         times, moved = repeats(work, assignment.batch), self._bytes(work, costs, which)
         energy = {**batch_energy(self.config, work, assignment.batch), **self._sram_energy(work, costs, which, times)}
         return [
@@ -112,11 +113,11 @@ class Systolic(Element):
             )
         ]
 
-    def _cost(self, work: LayerWork, batch: int, ins: int, outs: int) -> _Cost:
+    def _cost(self, work: LayerWork, ins: int, outs: int, pixels: int) -> _Cost:
         config, layer = self.config, work.layer
         product = product_of(layer, ins, outs)
         if layer.kind != "recurrent":
-            product = dataclasses.replace(product, pixels=product.pixels * batch)
+            product = dataclasses.replace(product, pixels=pixels)
         folds = fold_product(product, config.rows, config.columns, config.dataflow)
         folds = tiled(folds, config.columns, config.dataflow, config.buffers)
         traffic = dram_traffic(layer, folds, config.rows, config.columns, config.dataflow, config.buffers)

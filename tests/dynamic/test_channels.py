@@ -50,8 +50,11 @@ def test_fbs_fetches_other_weights_for_each_input() -> None:
     stream = fbs_stream(load_network("m-cifarnet"), frames=400, density=0.5, seed=3)
     fresh = stream.work["conv3"].extra["new_weights"]
     assert fresh.std() > 0
-    # Two random halves share a half: a quarter of the channels is new, on the half of the inputs that is alive.
-    assert abs(fresh[1:].mean() - 0.25 * 0.5) < 0.005
+    # A quarter of the weights joins kept inputs to kept outputs; the frame before used a quarter of that quarter.
+    assert abs(fresh[1:].mean() - 0.25 * 0.75) < 0.005
+    assert fresh[0] == 0.25
+    # The classifier keeps all its outputs; half of its inputs were alive in the frame before too.
+    assert stream.work["logits"].extra["gathered_weights"].tolist() == [0.5 * 192 * 10]
     assert stream.work["conv3"].macs.shape == (1,)
 
 

@@ -89,6 +89,7 @@ def pruned_stream(
 
     The share has mean ``density`` and standard deviation ``deviation`` (a beta distribution over the shared
     difficulty), whole channels are kept. With a deviation of 0 every frame is the static network of that density.
+    A library gathers the weights of the kept channels of each frame, since they are not known before it.
     """
     _check_share("density", density)
     rule = parse_arrivals("saturated" if arrivals is None else arrivals)
@@ -101,11 +102,14 @@ def pruned_stream(
         else:
             share = beta_quantiles(process.layer(group.name, count), density, deviation)
         kept[group.name] = keep_count(group.main.out_channels, share)
+    work = structured_work(network, kept)
+    if deviation > 0.0:
+        work = {name: _gathered(one) for name, one in work.items()}
     return TokenStream(
         network=network,
         frames=count,
         release_ps=rule.release_ps(count, seed),
-        work=structured_work(network, kept),
+        work=work,
         origin={
             "generator": "pruned", "density": density, "deviation": deviation, "time_correlation": time_correlation,
             "layer_correlation": layer_correlation, "arrivals": rule.text, "seed": seed,
@@ -183,18 +187,42 @@ def slimmable_stream(
 def _with_new_weights(
     work: dict[str, LayerWork], kept: Mapping[str, Floats], frames: int, seed: int
 ) -> dict[str, LayerWork]:
-    """Adds the share of weights that the last frame did not use, from how many kept channels two choices share."""
-    changed = dict(work)
-    for name, share in kept.items():
-        layer = work[name].layer
-        channels = layer.out_channels
-        active = round(float(share[0]) * channels)
-        random = generator(seed, f"fbs/{name}")
-        shared = random.hypergeometric(active, channels - active, active, size=frames).astype(np.float64)
-        shared[:1] = 0.0
-        fresh = (active - shared) / channels * work[name].input_kept
-        changed[name] = replace(work[name], extra={**work[name].extra, "new_weights": fresh})
+    """Adds the share of weights that the last frame did not use, from how many kept channels two choices share.
+
+    Input and output channels are chosen anew for each frame, every choice equally likely, so the channels that two
+    frames share are hypergeometric. A layer whose own channels are all kept still sees other input channels.
+    """
+    again = {name: _repeated(name, float(share[0]), work[name].layer.out_channels, frames, seed)
+             for name, share in kept.items()}  # fmt: skip
+    changed: dict[str, LayerWork] = {}
+    shared: dict[str, Floats] = {}  # of each group's kept channels, the share that the frame before kept too
+    for name, one in work.items():
+        into = [shared[source] for source in one.group.inputs if source in shared]
+        arriving = into[0] if len(into) == 1 else np.ones(1)
+        shared[name] = again.get(name, np.ones(1) if one.layer.is_compute and not one.layer.is_depthwise else arriving)
+        if one.layer.weights and bool((one.weight_kept < 1.0).any()):
+            held = arriving * shared[name] if not one.layer.is_depthwise else arriving
+            fresh = one.weight_kept * (1.0 - np.broadcast_to(held, (frames,)))
+            fresh[:1] = one.weight_kept[0]
+            one = replace(_gathered(one), extra={**_gathered(one).extra, "new_weights": fresh})
+        changed[name] = one
     return changed
+
+
+def _repeated(name: str, share: float, channels: int, frames: int, seed: int) -> Floats:
+    """Share of a frame's kept channels that the frame before kept too."""
+    active = round(share * channels)
+    drawn = generator(seed, f"fbs/{name}").hypergeometric(active, channels - active, active, size=frames)
+    return drawn.astype(np.float64) / active
+
+
+def _gathered(work: LayerWork) -> LayerWork:
+    """The same work with the weights that a library must collect for each frame that prunes some."""
+    layer = work.layer
+    if not layer.weights or bool((work.weight_kept == 1.0).all()):
+        return work
+    collected = np.where(work.weight_kept < 1.0, work.weight_kept * layer.weights, 0.0)
+    return replace(work, extra={**work.extra, "gathered_weights": collected})
 
 
 def _check_share(name: str, value: float) -> None:

@@ -79,15 +79,24 @@ def read_mask(path: Path) -> Mask:
 
 
 def _on_mask(work: LayerWork, mask: Mask) -> LayerWork:
-    """The work of a layer of which only the marked output positions are computed."""
+    """The work of a layer of which only the marked output positions are computed.
+
+    Its input is read where it is needed for them, about the same share. A library gathers the windows of the marked
+    positions before it multiplies them, unless the whole map has changed.
+    """
     share = mask.mean(axis=(1, 2))
     rows = mask.mean(axis=2)
     any_row = np.where(share[:, None] > 0, rows, 1.0)
+    layer, extra = work.layer, dict(work.extra)
+    if layer.kind == "conv" and layer.kernel is not None:
+        windows = layer.output_elements // layer.out_channels * layer.in_shape[0] * layer.kernel[0] * layer.kernel[1]
+        extra["gathered_inputs"] = np.where(share < 1.0, share * windows, 0.0)
     return replace(
         work.scaled(share),
-        input_kept=work.input_kept * share,
-        output_kept=work.output_kept * share,
+        input_positions=share,
+        output_positions=share,
         executed=share > 0,
+        extra=extra,
         piece_fraction=any_row / any_row.sum(axis=1, keepdims=True),
     )
 

@@ -42,7 +42,10 @@ def recorded_stream(
 
 def first_frames(work: LayerWork, frames: int) -> LayerWork:
     """The work of the first ``frames`` frames."""
-    names = ("macs", "fraction", "input_kept", "output_kept", "input_density", "weight_kept", "executed")
+    names = (
+        "macs", "fraction", "input_kept", "output_kept", "input_density", "weight_kept", "executed",
+        "input_positions", "output_positions",
+    )  # fmt: skip
     cut = {name: getattr(work, name)[:frames] for name in names}
     return replace(
         work,

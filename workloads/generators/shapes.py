@@ -120,8 +120,8 @@ def _pick(whole: LayerWork, each: Sequence[LayerWork], place: Ints) -> LayerWork
         macs=macs,
         ops={kind: np.array([float(work.ops[kind][0]) for work in each])[place] for kind in whole.ops},
         fraction=macs / total if total else outputs,
-        input_kept=share(lambda work: float(work.layer.input_bytes)),
-        output_kept=outputs,
+        input_positions=share(lambda work: float(work.layer.input_bytes)),
+        output_positions=outputs,
     )
 
 
