@@ -33,35 +33,63 @@ def wake(m: Ints, actor: int) -> None:
         m[col.WORK] += 1
 
 
+@inlined
+def add_wide(m: Ints, whole: int, level: int, lasted: int) -> None:
+    """Add level x time in two limbs: tokens x picoseconds leave 63 bits behind after an hour."""
+    mask = (1 << col.FINE_BITS) - 1
+    fine = m[whole + 1] + level * (lasted & mask)
+    m[whole] += level * (lasted >> col.FINE_BITS) + (fine >> col.FINE_BITS)
+    m[whole + 1] = fine & mask
+
+
 @called
 def note_level(m: Ints, channel: int, now: int) -> None:
-    """Aggregates: the level of a channel has held since it last changed."""
+    """Aggregates: the room taken in a channel is about to change."""
     lasted = now - m[channel + col.CHANGED]
     m[channel + col.CHANGED] = now
     if lasted == 0:
         return
-    used = m[channel + col.USED]
-    # Two limbs: tokens x picoseconds leave 63 bits behind after an hour.
-    fine = m[channel + col.FINE] + used * (lasted & ((1 << col.FINE_BITS) - 1))
-    m[channel + col.WHOLE] += used * (lasted >> col.FINE_BITS) + (fine >> col.FINE_BITS)
-    m[channel + col.FINE] = fine & ((1 << col.FINE_BITS) - 1)
+    used = m[channel + col.USED] - m[channel + col.CREDIT]
+    m[channel + col.PEAK] = max(m[channel + col.PEAK], used)
+    add_wide(m, channel + col.WHOLE, used, lasted)
+    if used >= m[channel + col.FULL_FROM]:
+        m[channel + col.FULL_TIME] += lasted
     if m[col.BINS] > 0:
         place = min(used // m[channel + col.BIN_WIDTH], m[col.BINS] - 1)
         m[m[channel + col.HISTOGRAM] + place] += lasted
 
 
+@called
+def note_lying(m: Ints, channel: int, now: int) -> None:
+    """Aggregates: the number of readable tokens in a channel is about to change."""
+    lasted = now - m[channel + col.LYING_CHANGED]
+    m[channel + col.LYING_CHANGED] = now
+    if lasted == 0:
+        return
+    add_wide(m, channel + col.LYING_WHOLE, m[channel + col.LYING], lasted)
+    if m[channel + col.LYING] == 0:
+        m[channel + col.EMPTY_TIME] += lasted
+
+
 @inlined
 def occupy(m: Ints, channel: int, tokens: int, now: int) -> None:
     """Claim room for so many tokens (or give it back, if negative)."""
-    if m[col.COUNTING] != 0:
-        if tokens != 0:
-            note_level(m, channel, now)
-        used = m[channel + col.USED] + tokens
-        m[channel + col.USED] = used
-        if used > m[channel + col.PEAK]:
-            m[channel + col.PEAK] = used
-    else:
-        m[channel + col.USED] += tokens
+    if m[col.COUNTING] != 0 and tokens != 0:
+        note_level(m, channel, now)
+    m[channel + col.USED] += tokens
+
+
+@inlined
+def make_readable(m: Ints, channel: int, tokens: int, is_void: bool, now: int) -> None:
+    """Tokens become readable; void ones count only as what a reader waits for."""
+    if tokens == 0:
+        return
+    m[channel + col.READABLE] += tokens
+    if m[col.COUNTING] != 0 and not is_void:
+        note_lying(m, channel, now)
+        m[channel + col.LYING] += tokens
+        m[channel + col.WRITTEN] += tokens
+    wake(m, m[channel + col.READER])
 
 
 @called
@@ -134,6 +162,11 @@ def give_back(m: Ints, channel: int, total: int, now: int) -> None:
         if tokens == 0:
             return
     occupy(m, channel, -tokens, now)
+    if m[col.COUNTING] != 0:
+        note_lying(m, channel, now)
+        m[channel + col.LYING] -= tokens
+        if m[channel + col.IS_STATE] != 0:
+            m[channel + col.CREDIT] -= tokens
     wake(m, m[channel + col.WRITER])
 
 

@@ -45,7 +45,13 @@ INFINITY = (1 << 63) - 1
     BINS,  # of a histogram
     GROW_RING,  # which ring is full, and whose
     GROW_ACTOR,
-) = range(33)
+    LAST_MOVED,  # aggregate: when a firing last started, was served or departed, or tokens became readable
+    WATCHING,  # whether the state is compared with a snapshot, whenever the actor ANCHOR has departed
+    ANCHOR,
+    ANCHOR_SEEN,
+    COMPARISONS,  # with the present snapshot, and how many there may be before the next one is taken
+    MOST_COMPARISONS,
+) = range(39)
 RUN_COLUMNS = 40
 
 # A cursor walks a Series without divisions: VALUE is the value at the cursor's firing.
@@ -98,12 +104,13 @@ FIXED, RAMP, PATTERN = 0, 1, 2
     MARKS_FOLD,
     CAUSE,  # aggregate only: what it waits for, and since when
     SINCE,
+    RELEASE_WAITS,  # aggregate: how often it had to wait for a release
     SUMS,  # the counters below begin here
-) = range(44)
+) = range(45)
 # Aggregate counters: how long an actor has waited for what (0: nothing), and sums over its firings.
-WAIT_NOTHING, WAIT_RELEASE, WAIT_INPUT, WAIT_ROOM, WAIT_GRANT = range(5)
-SUM_BUSY, SUM_BLOCKED, SUM_COMPUTE, FIRST_START, LAST_END, VOID_FIRINGS = (SUMS + i for i in range(5, 11))
-ACTOR_COLUMNS = 56
+WAIT_NOTHING, WAIT_RELEASE, WAIT_INPUT, WAIT_ROOM, WAIT_GRANT, WAIT_EARLIER = range(6)
+SUM_BUSY, SUM_HELD, SUM_COMPUTE, FIRST_START, FIRST_END, LAST_END, VOID_FIRINGS = (SUMS + i for i in range(6, 13))
+ACTOR_COLUMNS = 64
 
 # Inputs. OWN_FREE (self-loops that free at departure) walks the frees at the start; OWN_FREED is its value one firing ago.
 IN_CHANNEL, NEED, FREE, FREES_AT_START, OWN_FREE, OWN_FREED = range(6)
@@ -124,14 +131,28 @@ OUTPUT_COLUMNS = 6
     MARK_FIRING,  # lossy plans: the writer's firing that the oldest token comes from, and how many of its tokens are left
     MARK_LEFT,
     MARK_PUT,  # cursor of the writer's puts behind MARK_FIRING, -1: void tokens cannot occur
-    CHANGED,  # aggregate: when USED last changed
+    # Aggregates of the room taken (USED): since when it holds, its highest, and its integral over time in units of
+    # 2**FINE_BITS and the rest; how long it was FULL_FROM or more; its histogram.
+    CHANGED,
     PEAK,
-    WHOLE,  # aggregate: sum of USED x time, in units of 2**FINE_BITS
-    FINE,  # aggregate: the rest of it
-    BIN_WIDTH,  # aggregate: levels to a bin of the histogram, and where it begins
+    WHOLE,
+    FINE,
+    FULL_FROM,
+    FULL_TIME,
+    BIN_WIDTH,
     HISTOGRAM,
-) = range(15)
-CHANNEL_COLUMNS = 16
+    # The same of the tokens that lie readable, how long there were none, and how many real ones have become readable.
+    LYING,
+    LYING_CHANGED,
+    LYING_WHOLE,
+    LYING_FINE,
+    EMPTY_TIME,
+    WRITTEN,
+    # A state that its own actor rewrites never holds old and new side by side: what firings under way will free is no level.
+    IS_STATE,
+    CREDIT,
+) = range(25)
+CHANNEL_COLUMNS = 32
 FINE_BITS = 20
 
 # Flows an actor has per firing, servers, and flows that are under way.
@@ -157,6 +178,6 @@ COMPUTE_LEAF, OVERLAP_LEAF, ARRIVAL_LEAF, RELEASE_LEAF, SERVER_LEAF = range(5)
 OVERLAP_TIME, OVERLAP_ACTOR, OVERLAP_FIRING = range(3)
 OVERLAP_COLUMNS = 3
 
-# Why the event loop returned; GROW: a ring is full.
-RUNNING, FINISHED, STUCK, PAUSED, PAST_UNTIL, GROW = range(6)
+# Why the event loop returned. GROW: a ring is full; SNAPSHOT: a new one is due; RECURRED: the state is that of the snapshot.
+RUNNING, FINISHED, STUCK, PAUSED, PAST_UNTIL, GROW, SNAPSHOT, RECURRED = range(8)
 FLIGHT_RING, TRAVEL_RING, MARKS_RING = range(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.engine import _columns as col
 from simulator.engine._arbiter import list_resource
-from simulator.engine._channels import advance, fits, give_back, occupy, wake
+from simulator.engine._channels import advance, fits, give_back, is_marked, make_readable, note_level, occupy, own_tokens
 from simulator.engine._jit import called, inlined
 from simulator.engine._servers import begin_flow
 from simulator.engine._timers import push_overlap, set_timer
@@ -27,6 +27,7 @@ def start(m: Ints, t: Ints, actor: int, now: int) -> None:
         open_parts += begin_flows(m, actor, firing, now)
     if m[col.COUNTING] != 0:
         m[actor + col.SUM_COMPUTE] += compute
+        m[col.LAST_MOVED] = now
         if firing == 0:
             m[actor + col.FIRST_START] = now
     step_start_cursors(m, actor)
@@ -51,6 +52,9 @@ def take_inputs(m: Ints, actor: int, now: int) -> None:
             give_back(m, m[port + col.IN_CHANNEL], m[m[port + col.FREE] + col.VALUE], now)
             advance(m, m[port + col.FREE])
         elif m[port + col.OWN_FREE] >= 0:
+            if m[col.COUNTING] != 0:
+                note_level(m, m[port + col.IN_CHANNEL], now)
+                m[m[port + col.IN_CHANNEL] + col.CREDIT] += own_tokens(m, port)
             m[port + col.OWN_FREED] = m[m[port + col.OWN_FREE] + col.VALUE]
             advance(m, m[port + col.OWN_FREE])
         advance(m, m[port + col.NEED])
@@ -95,6 +99,7 @@ def serve(m: Ints, t: Ints, actor: int, firing: int, now: int) -> None:
         list_resource(m, resource)
     if m[col.COUNTING] != 0:
         m[actor + col.SUM_BUSY] += now - t[place]
+        m[col.LAST_MOVED] = now
 
 
 @inlined
@@ -149,8 +154,8 @@ def depart(m: Ints, t: Ints, actor: int, now: int) -> None:
     m[col.LEFT] -= 1
     if m[col.COUNTING] != 0:
         place = m[actor + col.COLUMN] + (firing & m[actor + col.FOLD])
-        m[actor + col.SUM_BLOCKED] += now - t[place + m[col.COLUMN_LENGTH]]
-        m[actor + col.LAST_END] = now
+        m[actor + col.SUM_HELD] += now - t[place + m[col.COLUMN_LENGTH]]
+        note_end(m, actor, firing, now)
     else:
         t[m[actor + col.COLUMN] + firing + 2 * m[col.COLUMN_LENGTH]] = now
     if m[col.LOSSY] != 0:
@@ -163,6 +168,15 @@ def depart(m: Ints, t: Ints, actor: int, now: int) -> None:
 
 
 @inlined
+def note_end(m: Ints, actor: int, firing: int, now: int) -> None:
+    """Aggregates: a firing departs."""
+    m[col.LAST_MOVED] = now
+    m[actor + col.LAST_END] = now
+    if firing == 0:
+        m[actor + col.FIRST_END] = now
+
+
+@inlined
 def write(m: Ints, actor: int, is_void: bool, now: int) -> None:
     """The outputs of the firing that departs now: claimed if only now, and readable now or after their latency."""
     travels = m[actor + col.LATENCY] >= 0
@@ -171,9 +185,8 @@ def write(m: Ints, actor: int, is_void: bool, now: int) -> None:
         put = m[m[out + col.WRITE] + col.VALUE]
         if m[out + col.CLAIMS_AT_START] == 0 and not is_void:
             occupy(m, channel, put, now)
-        if not travels and put > 0:
-            m[channel + col.READABLE] += put
-            wake(m, m[channel + col.READER])
+        if not travels:
+            make_readable(m, channel, put, is_void, now)
         advance(m, m[out + col.WRITE])
     if travels:
         send(m, actor, is_void, now)
@@ -207,12 +220,13 @@ def arrive(m: Ints, actor: int, now: int) -> None:
         if arrival > now:
             next_arrival = arrival
             break
+        is_void = m[col.LOSSY] != 0 and is_marked(m, actor, firing)
         for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
             channel = m[out + col.OUT_CHANNEL]
-            m[channel + col.READABLE] += m[m[out + col.ARRIVE] + col.VALUE]
-            wake(m, m[channel + col.READER])
+            make_readable(m, channel, m[m[out + col.ARRIVE] + col.VALUE], is_void, now)
             advance(m, m[out + col.ARRIVE])
         firing += 1
+        m[col.LAST_MOVED] = now
     m[actor + col.ARRIVED] = firing
     set_timer(m, m[actor + col.ARRIVAL_TIMER], next_arrival)
 
@@ -227,7 +241,7 @@ def pass_void(m: Ints, t: Ints, actor: int, now: int) -> None:
     m[m[actor + col.MARKS] + (firing & m[actor + col.MARKS_FOLD])] = 1
     if m[col.COUNTING] != 0:
         m[actor + col.VOID_FIRINGS] += 1
-        m[actor + col.LAST_END] = now
+        note_end(m, actor, firing, now)
         if firing == 0:
             m[actor + col.FIRST_START] = now
     else:

@@ -8,6 +8,7 @@ from simulator.engine._channels import fits
 from simulator.engine._firing import arrive, depart, end_part, may_depart, note_wait, pass_void, start
 from simulator.engine._jit import called, inlined
 from simulator.engine._lossy import await_decision, decide, is_void
+from simulator.engine._recurrence import recurs
 from simulator.engine._servers import end_flow, mark_stale, settle_server, share_out_stale
 from simulator.engine._timers import next_leaf, next_time, pop_overlap, set_timer
 from simulator.plan import Ints
@@ -55,6 +56,7 @@ def waits_for(m: Ints, actor: int, firing: int, under_way: int, now: int) -> int
         release = m[m[actor + col.RELEASE] + col.VALUE]
         if release > now:
             set_timer(m, m[actor + col.RELEASE_TIMER], release)
+            m[actor + col.RELEASE_WAITS] += 1
             return col.WAIT_RELEASE
     for port in range(m[actor + col.INPUTS], m[actor + col.INPUTS_END], col.INPUT_COLUMNS):
         if m[m[port + col.NEED] + col.VALUE] > m[m[port + col.IN_CHANNEL] + col.READABLE]:
@@ -63,7 +65,7 @@ def waits_for(m: Ints, actor: int, firing: int, under_way: int, now: int) -> int
         if is_void(m, actor):
             if m[actor + col.READY] >= 0:
                 leave_queue(m, actor)
-            return -1 if under_way == 0 else col.WAIT_GRANT
+            return -1 if under_way == 0 else col.WAIT_EARLIER
         if m[actor + col.DROP] != 0 and m[actor + col.DECIDED] == 0:
             await_decision(m, actor)
             return col.WAIT_GRANT
@@ -83,7 +85,7 @@ def has_space_behind(m: Ints, actor: int) -> bool:
         if m[actor + col.ENDED] - m[actor + col.ARRIVED] > m[actor + col.TRAVEL_FOLD]:
             return ask_to_grow(m, col.TRAVEL_RING, actor)
     if m[col.LOSSY] != 0 and m[col.COUNTING] != 0:
-        oldest = m[actor + col.ENDED]
+        oldest = m[actor + col.ENDED] if m[actor + col.LATENCY] < 0 else m[actor + col.ARRIVED]
         for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
             channel = m[out + col.OUT_CHANNEL]
             if m[channel + col.READER] >= 0:
@@ -166,8 +168,11 @@ def settle(m: Ints, t: Ints, now: int) -> bool:
 
 
 @called
-def run_loop(m: Ints, t: Ints) -> int:
-    """Run until the plan is through, stuck, past UNTIL, or LEFT has fallen to LIMIT; why it returned."""
+def run_loop(m: Ints, t: Ints, m0: Ints, t0: Ints) -> int:
+    """Run until the plan is through, stuck, past UNTIL, or LEFT has fallen to LIMIT; why it returned.
+
+    While WATCHING, the state is compared with the snapshot ``m0``, ``t0`` at the end of instants in which the anchor departed.
+    """
     while True:
         now = m[col.NOW]
         if not settle(m, t, now):
@@ -188,4 +193,11 @@ def run_loop(m: Ints, t: Ints) -> int:
             return col.PAST_UNTIL
         if m[col.LEFT] <= m[col.LIMIT]:
             return col.PAUSED
+        if m[col.WATCHING] != 0 and m[m[col.ANCHOR] + col.ENDED] != m[col.ANCHOR_SEEN]:
+            m[col.ANCHOR_SEEN] = m[m[col.ANCHOR] + col.ENDED]
+            if recurs(m, t, m0, t0):
+                return col.RECURRED
+            m[col.COMPARISONS] += 1
+            if m[col.COMPARISONS] >= m[col.MOST_COMPARISONS]:
+                return col.SNAPSHOT
         m[col.NOW] = upcoming

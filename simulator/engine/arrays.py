@@ -23,15 +23,23 @@ class State(NamedTuple):
     memory: Ints
     times: Ints
 
-    def actor(self, index: int) -> Ints:
-        """The row of an actor."""
-        first = int(self.memory[col.ACTORS]) + index * col.ACTOR_COLUMNS
-        return self.memory[first : first + col.ACTOR_COLUMNS]
+    @property
+    def actors(self) -> Ints:
+        """The rows of all actors."""
+        return self.rows(col.ACTORS, col.ACTORS_END, col.ACTOR_COLUMNS)
 
-    def channel(self, index: int) -> Ints:
-        """The row of a channel."""
-        first = int(self.memory[col.CHANNELS]) + index * col.CHANNEL_COLUMNS
-        return self.memory[first : first + col.CHANNEL_COLUMNS]
+    @property
+    def channels(self) -> Ints:
+        """The rows of all channels."""
+        return self.rows(col.CHANNELS, col.CHANNELS_END, col.CHANNEL_COLUMNS)
+
+    def rows(self, first: int, last: int, columns: int) -> Ints:
+        """The table that begins and ends at the addresses held in two cells of the run's row."""
+        return self.memory[int(self.memory[first]) : int(self.memory[last])].reshape(-1, columns)
+
+    def copy(self) -> State:
+        """A snapshot."""
+        return State(self.memory.copy(), self.times.copy())
 
 
 class _Memory:
@@ -170,7 +178,7 @@ class _Flattener:
         row[col.READY] = -1
         row[col.QUEUED] = 1
         row[col.DROP] = actor.drop
-        row[col.FIRST_START] = row[col.LAST_END] = -1
+        row[[col.FIRST_START, col.FIRST_END, col.LAST_END]] = -1
         if self.is_lossy:
             row[col.FIRST_FRAME] = self.cursor(actor.first_frame)
             row[col.LAST_FRAME] = self.cursor(actor.last_frame)
@@ -199,6 +207,7 @@ class _Flattener:
             at_start = self.plan.discipline_of(port.channel).releases_at_start
             own_free = self.cursor(port.free) if port.channel in written and not at_start else -1
             need, free = self.cursor(port.need), self.cursor(port.free)
+            self.channels[port.channel, col.IS_STATE] = own_free >= 0
             inputs.append([self.channel_at(port.channel), need, free, at_start, own_free, 0])
         row[col.INPUTS] = self.memory.place(np.array(inputs, dtype=np.int64))
         row[col.INPUTS_END] = self.memory.size
@@ -223,7 +232,8 @@ class _Flattener:
         for index, channel in enumerate(self.plan.channels):
             row = self.channels[index]
             row[col.CAPACITY] = col.INFINITY if channel.capacity is None else channel.capacity
-            row[[col.USED, col.READABLE, col.PEAK, col.MARK_LEFT]] = channel.initial
+            row[[col.USED, col.READABLE, col.MARK_LEFT, col.LYING]] = channel.initial
+            row[col.FULL_FROM] = col.INFINITY if channel.capacity is None else max(1, channel.capacity)
             levels = self.bins if channel.capacity is None else channel.capacity + 1
             row[col.BIN_WIDTH] = max(1, -(-levels // self.bins)) if self.bins else 1
             row[col.HISTOGRAM] = self.memory.reserve(self.bins)
@@ -231,9 +241,12 @@ class _Flattener:
             for port in actor.inputs:
                 self.channels[port.channel, col.READER] = self.actor_at(index)
             for out in actor.outputs:
-                self.channels[out.channel, col.WRITER] = self.actor_at(index)
+                row = self.channels[out.channel]
+                row[col.WRITER] = self.actor_at(index)
+                if row[col.CAPACITY] != col.INFINITY:
+                    row[col.FULL_FROM] = max(1, row[col.CAPACITY] + 1 - max(1, out.put.maximum()))
                 if self.is_lossy:
-                    self.channels[out.channel, col.MARK_PUT] = self.cursor(out.put)
+                    row[col.MARK_PUT] = self.cursor(out.put)
 
     def _server_rows(self) -> None:
         for index, server in enumerate(self.plan.servers):
@@ -278,5 +291,6 @@ class _Flattener:
 def flatten(plan: Plan, *, counting: bool = False, bins: int = 0) -> State:
     """A plan before its first instant. ``counting`` keeps aggregates (and histograms of ``bins``) instead of a column entry per firing."""
     flat = _Flattener(plan, counting, bins)
-    columns = 2 if counting else 3
-    return State(np.concatenate(flat.memory.blocks), np.empty(columns * flat.columns, dtype=np.int64))
+    cells = (2 if counting else 3) * flat.columns
+    times = np.zeros(cells, dtype=np.int64) if counting else np.empty(cells, dtype=np.int64)
+    return State(np.concatenate(flat.memory.blocks), times)

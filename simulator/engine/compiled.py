@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from simulator.engine import _columns as col
 from simulator.engine.arrays import State, flatten
+from simulator.engine.fast_forward import Watch
 from simulator.engine.growth import grow
 from simulator.plan import Ints, Plan
 from simulator.trace import Trace
@@ -44,24 +45,33 @@ def run_compiled(
 
 
 def drive(
-    state: State, *, until: int | None = None, progress: Progress | None = None, firings: int = 0
+    state: State, *, until: int | None = None, progress: Progress | None = None, firings: int = 0, watch: Watch | None = None
 ) -> tuple[State, int]:
-    """Run the event loop in chunks until it is done; the final state and FINISHED, STUCK, PAST_UNTIL or PAUSED (by the keyboard)."""
+    """Run the event loop in chunks until it is done; the final state and FINISHED, STUCK, PAST_UNTIL or PAUSED (by the keyboard).
+
+    ``watch`` looks for a recurrence of the state and skips whole periods.
+    """
     from simulator.engine._kernel import run_events
 
     state.memory[col.UNTIL] = col.INFINITY if until is None else until
+    before = watch.begin(state) if watch else state
     try:
         while True:
-            memory = state.memory
-            memory[col.LIMIT] = max(0, int(memory[col.LEFT]) - _CHUNK)
-            outcome = run_events(memory, state.times)
+            state.memory[col.LIMIT] = max(0, int(state.memory[col.LEFT]) - _CHUNK)
+            outcome = run_events(state, before)
             if outcome == col.GROW:
                 state = grow(state)
-                continue
-            if progress:
-                progress(int(memory[col.NOW]), firings - int(memory[col.LEFT]), firings)
-            if outcome != col.PAUSED:
-                return state, outcome
+                before = watch.begin(state) if watch else state
+            elif watch and outcome == col.SNAPSHOT:
+                before = watch.again(state)
+            elif watch and outcome == col.RECURRED:
+                state = watch.skip(state, before)
+                before = watch.begin(state)
+            else:
+                if progress:
+                    progress(int(state.memory[col.NOW]), firings - int(state.memory[col.LEFT]), firings)
+                if outcome != col.PAUSED:
+                    return state, outcome
     except KeyboardInterrupt:
         return state, col.PAUSED
 
@@ -70,8 +80,7 @@ def _trace(plan: Plan, state: State, outcome: int, until: int | None) -> Trace:
     """The columns as one array an actor; what has not happened is -1."""
     length = int(state.memory[col.COLUMN_LENGTH])
     starts, services, ends, voids = [], [], [], []
-    for index, actor in enumerate(plan.actors):
-        row = state.actor(index)
+    for row, actor in zip(state.actors, plan.actors, strict=True):
         first = int(row[col.COLUMN])
         start, served, end = (state.times[first + i * length :][: actor.firings] for i in range(3))
         if outcome != col.FINISHED:

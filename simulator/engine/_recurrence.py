@@ -1,0 +1,183 @@
+"""Whether the whole state of a run is that of an earlier instant, but for the time that has passed and the firings done.
+
+Compared are tokens, room, phases of all series, parts left and remaining times of everything under way, who waits for a
+grant since when, flows with what they have left and their rates. Then the future repeats, and so does the growth of
+every counter: sums over a period are differences of two states.
+"""
+
+from __future__ import annotations
+
+from simulator.engine import _columns as col
+from simulator.engine._jit import called, inlined
+from simulator.plan import Ints
+
+
+@inlined
+def same(m: Ints, m0: Ints, cursor: int) -> bool:
+    """Whether a cursor is at the same phase and value; -1 is no cursor."""
+    if cursor < 0:
+        return True
+    return m[cursor + col.VALUE] == m0[cursor + col.VALUE] and m[cursor + col.POSITION] == m0[cursor + col.POSITION]
+
+
+@inlined
+def same_ahead(m: Ints, m0: Ints, cursor: int, count: int) -> bool:
+    """Whether a cursor over a cumulative series is at the same phase, and as far ahead of a running count."""
+    if m[cursor + col.POSITION] != m0[cursor + col.POSITION]:
+        return False
+    return m[cursor + col.VALUE] - m[count] == m0[cursor + col.VALUE] - m0[count]
+
+
+@called
+def same_ports(m: Ints, m0: Ints, actor: int) -> bool:
+    """Inputs, outputs and flows of an actor."""
+    for port in range(m[actor + col.INPUTS], m[actor + col.INPUTS_END], col.INPUT_COLUMNS):
+        channel = m[port + col.IN_CHANNEL]
+        if not same_ahead(m, m0, m[port + col.NEED], channel + col.READABLE):
+            return False
+        if not same_ahead(m, m0, m[port + col.FREE], channel + col.GIVEN):
+            return False
+        if m[port + col.OWN_FREE] >= 0:
+            if not same_ahead(m, m0, m[port + col.OWN_FREE], channel + col.GIVEN):
+                return False
+            given, given0 = m[channel + col.GIVEN], m0[channel + col.GIVEN]
+            if m[port + col.OWN_FREED] - given != m0[port + col.OWN_FREED] - given0:
+                return False
+    for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
+        if not same(m, m0, m[out + col.CLAIM]) or not same(m, m0, m[out + col.WRITE]):
+            return False
+        if not same(m, m0, m[out + col.ARRIVE]):
+            return False
+    for use in range(m[actor + col.FLOWS], m[actor + col.FLOWS_END], col.FLOW_COLUMNS):
+        if not same(m, m0, m[use + col.FLOW_WORK]):
+            return False
+    return True
+
+
+@called
+def same_release(m: Ints, m0: Ints, actor: int, passed: int) -> bool:
+    """Releases: as far ahead, or behind and never waited for, and falling further behind."""
+    cursor = m[actor + col.RELEASE]
+    if cursor < 0:
+        return True
+    if m[cursor + col.POSITION] != m0[cursor + col.POSITION]:
+        return False
+    rise = m[cursor + col.VALUE] - m0[cursor + col.VALUE]
+    if rise == passed:
+        return True
+    is_behind = m[cursor + col.VALUE] <= m[col.NOW] and m0[cursor + col.VALUE] <= m0[col.NOW]
+    return is_behind and rise < passed and m[actor + col.RELEASE_WAITS] == m0[actor + col.RELEASE_WAITS]
+
+
+@called
+def same_flight(m: Ints, t: Ints, m0: Ints, t0: Ints, actor: int, passed: int) -> bool:
+    """Firings between start and end, and outputs under way."""
+    first, first0 = m[actor + col.ENDED], m0[actor + col.ENDED]
+    fold, length = m[actor + col.FOLD], m[col.COLUMN_LENGTH]
+    for i in range(m[actor + col.STARTED] - first):
+        place = m[actor + col.COLUMN] + ((first + i) & fold)
+        place0 = m[actor + col.COLUMN] + ((first0 + i) & fold)
+        if t[place] - t0[place0] != passed:
+            return False
+        left = m[actor + col.OPEN]
+        if m[actor + col.SINGLE] == 0:
+            flight, flight_fold = m[actor + col.FLIGHT], m[actor + col.FLIGHT_FOLD]
+            left = m[flight + ((first + i) & flight_fold)]
+            if left != m0[flight + ((first0 + i) & flight_fold)]:
+                return False
+        if left == 0 and t[place + length] - t0[place0 + length] != passed:
+            return False
+    if m[actor + col.LATENCY] < 0:
+        return True
+    first, first0 = m[actor + col.ARRIVED], m0[actor + col.ARRIVED]
+    count = m[actor + col.ENDED] - first
+    if count != m0[actor + col.ENDED] - first0:
+        return False
+    for i in range(count):
+        place = m[actor + col.TRAVEL] + ((first + i) & m[actor + col.TRAVEL_FOLD])
+        place0 = m[actor + col.TRAVEL] + ((first0 + i) & m[actor + col.TRAVEL_FOLD])
+        if m[place] - m0[place0] != passed:
+            return False
+    return True
+
+
+@called
+def same_actor(m: Ints, t: Ints, m0: Ints, t0: Ints, actor: int, passed: int) -> bool:
+    """All of one actor."""
+    if m[actor + col.STARTED] - m[actor + col.ENDED] != m0[actor + col.STARTED] - m0[actor + col.ENDED]:
+        return False
+    if m[actor + col.CAUSE] != m0[actor + col.CAUSE] or m[actor + col.OPEN] != m0[actor + col.OPEN]:
+        return False
+    ready, ready0 = m[actor + col.READY], m0[actor + col.READY]
+    if (ready < 0) != (ready0 < 0) or (ready >= 0 and ready - ready0 != passed):
+        return False
+    if m[actor + col.ENDED] != m0[actor + col.ENDED] and m[actor + col.LAST_END] - m0[actor + col.LAST_END] != passed:
+        return False
+    if not same(m, m0, m[actor + col.COMPUTE]) or not same(m, m0, m[actor + col.LATENCY]):
+        return False
+    if not same_release(m, m0, actor, passed) or not same_ports(m, m0, actor):
+        return False
+    return same_flight(m, t, m0, t0, actor, passed)
+
+
+@called
+def same_server(m: Ints, m0: Ints, server: int) -> bool:
+    """Flows at a server whose rate does not change any more."""
+    if m[server + col.ACTIVE] != m0[server + col.ACTIVE] or m[server + col.RATE_AT] != m0[server + col.RATE_AT]:
+        return False
+    if m[server + col.RATE_AT] + col.RATE_COLUMNS != m[server + col.RATES_END]:
+        return False
+    first = m[server + col.ACTIVE_ROWS]
+    since, since0 = m[col.NOW] - m[server + col.UPDATED], m0[col.NOW] - m0[server + col.UPDATED]
+    for flow in range(first, first + m[server + col.ACTIVE] * col.ACTIVE_COLUMNS, col.ACTIVE_COLUMNS):
+        actor, rate = m[flow + col.BY_ACTOR], m[flow + col.RATE]
+        if actor != m0[flow + col.BY_ACTOR] or rate != m0[flow + col.RATE]:
+            return False
+        ago, ago0 = m[actor + col.STARTED] - m[flow + col.BY_FIRING], m0[actor + col.STARTED] - m0[flow + col.BY_FIRING]
+        if ago != ago0 or m[flow + col.CAP] != m0[flow + col.CAP]:
+            return False
+        if m[flow + col.REMAINING] - rate * since != m0[flow + col.REMAINING] - rate * since0:
+            return False
+    return True
+
+
+@called
+def same_overlaps(m: Ints, m0: Ints, passed: int) -> bool:
+    """Completions that overlap: the same ones, whatever their order in the heap."""
+    count, heap = m[col.OVERLAPS], m[col.HEAP]
+    if count != m0[col.OVERLAPS]:
+        return False
+    for place in range(heap, heap + count * col.OVERLAP_COLUMNS, col.OVERLAP_COLUMNS):
+        actor = m[place + col.OVERLAP_ACTOR]
+        firing0 = m[place + col.OVERLAP_FIRING] - m[actor + col.STARTED] + m0[actor + col.STARTED]
+        time0 = m[place + col.OVERLAP_TIME] - passed
+        is_there = False
+        for place0 in range(heap, heap + count * col.OVERLAP_COLUMNS, col.OVERLAP_COLUMNS):
+            if m0[place0 + col.OVERLAP_ACTOR] == actor and m0[place0 + col.OVERLAP_FIRING] == firing0:
+                is_there = m0[place0 + col.OVERLAP_TIME] == time0
+                break
+        if not is_there:
+            return False
+    return True
+
+
+@called
+def recurs(m: Ints, t: Ints, m0: Ints, t0: Ints) -> bool:
+    """Whether the state is that of the snapshot, later by some time."""
+    passed = m[col.NOW] - m0[col.NOW]
+    if passed <= 0:
+        return False
+    for channel in range(m[col.CHANNELS], m[col.CHANNELS_END], col.CHANNEL_COLUMNS):
+        if m[channel + col.USED] != m0[channel + col.USED] or m[channel + col.LYING] != m0[channel + col.LYING]:
+            return False
+    for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
+        if not same_actor(m, t, m0, t0, actor, passed):
+            return False
+    for server in range(m[col.SERVERS], m[col.SERVERS_END], col.SERVER_COLUMNS):
+        if not same_server(m, m0, server):
+            return False
+    leaves = m[col.TIMERS] + m[col.TIMER_LEAVES] * col.NODE_COLUMNS
+    for leaf in range(leaves, leaves + m[col.TIMER_LEAVES] * col.NODE_COLUMNS, col.NODE_COLUMNS):
+        if m[leaf] != m0[leaf] + (0 if m0[leaf] == col.INFINITY else passed):
+            return False
+    return same_overlaps(m, m0, passed)
