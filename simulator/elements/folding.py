@@ -64,15 +64,15 @@ def fold_to(shape: Matrix, target: int) -> tuple[int, int]:
     return pe, simd
 
 
-def balance(shapes: Sequence[Matrix], budget: int) -> list[tuple[int, int]]:
+def balance(shapes: Sequence[Matrix], budget: int, costs: Sequence[float] | None = None) -> list[tuple[int, int]]:
     """Foldings that give the fastest pipeline with at most ``budget`` parallel multipliers in all; at least one a
-    layer.
-    """
+    layer. ``costs`` says how many of them a multiplication of each layer takes (1 unless given)."""
+    each = [1.0] * len(shapes) if costs is None else list(costs)
     low, high = 1, max((s.cycles(1, 1) for s in shapes), default=1)
     while low < high:
         middle = (low + high) // 2
         folds = [fold_to(s, middle) for s in shapes]
-        fits = sum(pe * simd for pe, simd in folds) <= budget
+        fits = sum(pe * simd * cost for (pe, simd), cost in zip(folds, each, strict=True)) <= budget
         reaches = all(s.cycles(pe, simd) <= middle for s, (pe, simd) in zip(shapes, folds, strict=True))
         if fits and reaches:
             high = middle

@@ -28,7 +28,7 @@ from simulator.elements.streaming.fitting import Device, check_device
 from simulator.elements.streaming.operator import Operator
 from simulator.elements.streaming.options import FoldingOptions, read_options
 from simulator.elements.streaming.pieces import Pieces
-from simulator.elements.streaming.resources import Resources, total
+from simulator.elements.streaming.resources import Resources, product_cost, total
 from simulator.elements.tick_batches import in_batches
 from simulator.units import ClockedBandwidth, Cycles, Duration
 from workloads.tokens import LayerWork
@@ -56,7 +56,10 @@ class FpgaConfig(ElementConfig):
     """What the fabric offers."""
 
     multipliers: int = Field(
-        256, ge=1, description="Multiply-accumulates a cycle that an automatic folding may spend over all layers"
+        256,
+        ge=1,
+        description="Products of 8 by 8 bits a cycle that an automatic folding may spend over all layers; narrower ones"
+        " cost less",
     )
     fill: Cycles = Field(_FILL, description="Cycles from the first word into a stage to the first out, and its FIFO")
     device: Device | None = Field(None, description="What the fabric has; not checked where absent")
@@ -122,6 +125,14 @@ class Fpga(Element):
             math.ceil(host.call * self.clock_hz),
         )
 
+    def _energy(self, work: LayerWork) -> dict[str, Floats]:
+        """Energy of a frame by cause; ``mac`` is that of a product of 8 by 8 bits, and narrower ones take less, as they
+        take fewer LUTs."""
+        energy = dynamic_energy(self.config, work)
+        if "mac" in energy:
+            energy["mac"] = energy["mac"] * product_cost(work.layer.weight_bits, work.layer.input_bits)
+        return energy
+
     def _fill(self, operator: Operator) -> int:
         return _FILLS.get(operator.name, self.config.fill)
 
@@ -130,7 +141,7 @@ class Fpga(Element):
         weights: Floats | None = None
         if operator.weight_bytes:
             weights = np.full((1, made.count), operator.weight_bytes / made.count)
-        energy = dynamic_energy(self.config, work) if operator.is_main else {}
+        energy = self._energy(work) if operator.is_main else {}
         return Stage(
             name=name,
             pieces=made.count,

@@ -11,12 +11,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from simulator.elements.base import Assignment, Element, Stage
+from simulator.elements.base import Assignment, Element
 from simulator.elements.precision import in_precision
 from simulator.errors import MappingError, PlatformError, did_you_mean
+from simulator.mapping.estimate import memory_bandwidth, stage_seconds
 from simulator.mapping.mapping import LayerMapping, LayerRule, MappingRules
 from simulator.platform import Platform
-from simulator.platform.routes import dma_between, memory_of
+from simulator.platform.routes import dma_between
 from workloads.network import LayerGroup
 from workloads.tokens import LayerWork, TokenStream
 
@@ -29,8 +30,8 @@ def assign(platform: Platform, stream: TokenStream, rules: MappingRules | None =
     Raises :class:`MappingError` where a rule names an element, granularity or layer that is not there, or where a
     layer can run nowhere.
     """
-    rules = rules or MappingRules()
     works = [work for work in stream.work.values() if work.group.kind != "input"]
+    rules = (rules or MappingRules()).resolved([work.group for work in works])
     wanted = [rules.for_group(work.group) for work in works]
     _check_names(platform, rules, works)
     costs: list[dict[str, float]] = [{} for _ in works]
@@ -42,6 +43,34 @@ def assign(platform: Platform, stream: TokenStream, rules: MappingRules | None =
         _price(platform, element, deployed[name], wanted, allowed, costs, reasons)
     chosen = _cheapest(platform, works, costs, reasons)
     return _finish(platform, deployed, wanted, chosen, rules)
+
+
+def layer_seconds(platform: Platform, stream: TokenStream, rules: MappingRules | None = None) -> dict[str, float]:
+    """Seconds that each layer takes for a frame, or for a batch, where the rules put it, one layer after another.
+
+    Their sum is the latency of a single frame on elements that share no time with each other. Raises as :func:`assign`.
+    """
+    rules = rules or MappingRules()
+    works = [work for work in stream.work.values() if work.group.kind != "input"]
+    wanted = [rules.for_group(work.group) for work in works]
+    _check_names(platform, rules, works)
+    where = [rule.element for rule in wanted]
+    if None in where:
+        chosen = assign(platform, stream, rules).assignments
+        where = [chosen[work.group.name].element for work in works]
+    found: dict[str, float] = {}
+    for name in dict.fromkeys(each for each in where if each is not None):
+        element = platform.processing_elements[name]
+        own = [i for i, each in enumerate(where) if each == name]
+        costs: list[dict[str, float]] = [{} for _ in works]
+        reasons: list[dict[str, str]] = [{} for _ in works]
+        deployed = [_deploy(work, rule, element) for work, rule in zip(works, wanted, strict=True)]
+        _price(platform, element, deployed, wanted, own, costs, reasons)
+        for i in own:
+            if name in reasons[i]:
+                raise MappingError(f"layer '{works[i].group.name}' cannot run on '{name}': {reasons[i][name]}")
+            found[works[i].group.name] = costs[i][name]
+    return {work.group.name: found[work.group.name] for work in works}
 
 
 def _deploy(work: LayerWork, rule: LayerRule, element: Element) -> LayerWork:
@@ -70,7 +99,7 @@ def _price(
         reasons[i][element.name] = f"'{element.name}' does not run layers of kind '{works[i].layer.kind}'"
     drafts = [_draft(element, wanted[i]) for i in able]
     extra = element.arrange([works[i] for i in able], drafts)
-    bandwidth = _bandwidth(platform, element)
+    bandwidth = memory_bandwidth(platform, element)
     for i, draft, options in zip(able, drafts, extra, strict=True):
         assignment = dataclasses.replace(draft, options={**options, **draft.options})
         try:
@@ -79,7 +108,7 @@ def _price(
             costs[i][element.name] = _NEVER
             reasons[i][element.name] = str(error)
             continue
-        costs[i][element.name] = _stage_seconds(element, stages, bandwidth)
+        costs[i][element.name] = stage_seconds(element, stages, bandwidth)
     if element.streaming:
         _share_pipeline([costs[i] for i in able], element.name)
 
@@ -90,25 +119,6 @@ def _share_pipeline(costs: Sequence[dict[str, float]], name: str) -> None:
     for cost in costs:
         if cost[name] < _NEVER:
             cost[name] = max(times) / len(times)
-
-
-def _stage_seconds(element: Element, stages: Sequence[Stage], bandwidth: float) -> float:
-    clock = float(element.clock_hz)
-    times: list[float] = []
-    for stage in stages:
-        spread = stage.pieces // stage.cycles.shape[1]
-        compute = float(stage.cycles.sum(axis=1).mean()) * spread / clock
-        traffic = 0.0
-        for amounts in (stage.read_bytes, stage.write_bytes, stage.weight_bytes):
-            if amounts is not None:
-                traffic += float(amounts.sum(axis=1).mean()) * (stage.pieces // amounts.shape[1])
-        times.append(max(compute, traffic / bandwidth))
-    return max(times) if element.streaming else sum(times)
-
-
-def _bandwidth(platform: Platform, element: Element) -> float:
-    name = memory_of(platform, element.name)
-    return float(platform.memories[name].bandwidth) if name is not None else _NEVER
 
 
 def _cheapest(

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from simulator.checking import Fault, check_model, to_problems
 from simulator.elements.precision import parse_precision
 from simulator.errors import FileProblems, MappingError, PlatformError
+from simulator.mapping.finn import read_folding
 from simulator.mapping.mapping import FifoRule, LayerRule, MappingRules
 from simulator.strict_yaml import KeyPath, Node, read_text, read_yaml
 from simulator.units import Tokens
@@ -38,7 +39,7 @@ class _LayerEntry(BaseModel):
 
     match: str = Field(description="Shell pattern on layer names, or 'kind:conv'")
     element: str | None = Field(None, description="Processing element of the platform")
-    granularity: str | None = Field(None, description="'frame', 'row' or 'pixel'")
+    granularity: str | None = Field(None, description="'frame', 'row', 'pixel' or 'word'")
     cores: int | None = Field(None, ge=1, description="Slots taken at once, on an element that has several")
     precision: str | None = Field(None, description="'int8', 'fp16', ...: for a network without a precision of its own")
     batch: int | None = Field(None, ge=1, description="Frames that run together in one firing")
@@ -69,9 +70,13 @@ class MappingFile(BaseModel):
 
 
 def load_mapping(path: str | Path) -> MappingRules:
-    """The rules of a mapping file; raises :class:`MappingProblems` with every fault of the file."""
+    """The rules of a mapping file, or of a FINN folding file (JSON); raises :class:`MappingProblems` or
+    :class:`simulator.mapping.finn.FoldingProblems` with every fault of the file.
+    """
     shown = str(path)
     text = read_text(Path(path), shown, MappingProblems)
+    if text.lstrip().startswith("{") and Path(path).suffix == ".json":
+        return MappingRules(folding=read_folding(text, shown), text=text)
     root = read_yaml(text, shown, MappingProblems)
     if not isinstance(root.value, dict):
         fault = Fault((), f"a mapping file is a map that begins 'format: {FORMAT}'")

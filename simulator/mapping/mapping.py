@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from simulator.elements.base import Assignment
 from workloads.network import LayerGroup
@@ -48,11 +48,19 @@ class FifoRule:
         return fnmatch.fnmatchcase(producer, self.producer) and fnmatch.fnmatchcase(consumer, self.consumer)
 
 
+class Folding(Protocol):
+    """Foldings of layers by their order in the network."""
+
+    def rules(self, groups: Sequence[LayerGroup]) -> tuple[LayerRule, ...]:
+        """A rule for each layer that is folded; raises ``MappingError`` where the network is another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class MappingRules:
     """A mapping as written: later rules win over earlier ones, key by key; what no rule names is chosen automatically.
 
-    ``input_frames`` is how many frames wait at the entrance of a lossy stream before one is dropped.
+    ``input_frames`` is how many frames wait at the entrance of a lossy stream before one is dropped. ``folding`` is a
+    file that speaks of layers by their order, not by their name.
     """
 
     layers: Sequence[LayerRule] = ()
@@ -63,6 +71,13 @@ class MappingRules:
     batch: int | None = None
     input_frames: int = 2
     text: str = ""
+    folding: Folding | None = None
+
+    def resolved(self, groups: Sequence[LayerGroup]) -> MappingRules:
+        """The same rules with those that a folding by node order makes of these layers, which the others win over."""
+        if self.folding is None:
+            return self
+        return replace(self, layers=(*self.folding.rules(groups), *self.layers), folding=None)
 
     def for_group(self, group: LayerGroup) -> LayerRule:
         """All that the rules say of one group, merged."""

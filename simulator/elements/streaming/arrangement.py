@@ -14,7 +14,7 @@ from simulator.elements.streaming.fitting import Device, overflows
 from simulator.elements.streaming.matrix import Unit, unit_of
 from simulator.elements.streaming.operator import Operator
 from simulator.elements.streaming.options import FoldingOptions, read_options
-from simulator.elements.streaming.resources import Resources, total
+from simulator.elements.streaming.resources import product_cost, total
 from simulator.elements.streaming.setfolding import fold_unit, target_cycles
 from simulator.errors import PlatformError
 from workloads.network import LayerGroup
@@ -65,12 +65,14 @@ class Arrangement:
                 found = self._to_target([None if target is None else max(target, slowest) for target in self.targets])
             return found
         free = [i for i in range(len(self.groups)) if self._is_free(i)]
+        costs = [product_cost(group.main.weight_bits, group.main.input_bits) for group in self.groups]
         spent = sum(
-            (options.pe or 1) * (options.simd or 1)
+            (options.pe or 1) * (options.simd or 1) * costs[i]
             for i, options in enumerate(self.given)
             if self.units[i] is not None and i not in free
         )
-        folds = balance([_matrix(self.units[i]) for i in free], max(len(free), multipliers - spent))
+        budget = max(len(free), int(multipliers - spent))
+        folds = balance([_matrix(self.units[i]) for i in free], budget, [costs[i] for i in free])
         found = [{} for _ in self.groups]
         for i, (pe, simd) in zip(free, folds, strict=True):
             found[i] = {"pe": pe, "simd": simd}
@@ -107,41 +109,37 @@ class Arrangement:
         return chains
 
     def _fitted(self, found: list[dict[str, Any]], device: Device) -> list[dict[str, Any]]:
-        """Folds less and streams weights until the automatic part fits the device, as far as that helps."""
+        """Streams weights and folds less until the automatic part fits the device, as far as that helps."""
         multipliers = self.fabric.multipliers
         free = [i for i in range(len(self.groups)) if self._is_free(i)]
+        is_fixed = not free or any(target is not None for target in self.targets)
         while True:
-            used = [total(op.resources for op in chain) for chain in self._chains(found)]
-            beyond = overflows(device, total(used))
-            if "bram18" in beyond and self.fabric.has_memory:
-                found = self._streaming(found, used, device)
-                used = [total(op.resources for op in chain) for chain in self._chains(found)]
-                beyond = overflows(device, total(used))
-            fixed = any(target is not None for target in self.targets) or multipliers <= len(free) or not free
-            if not ({"lut", "dsp"} & set(beyond)) or fixed:
+            found = self._streaming(found, device) if self.fabric.has_memory else found
+            beyond = overflows(device, total(op.resources for chain in self._chains(found) for op in chain))
+            if not beyond or is_fixed or multipliers <= len(free):
                 return found
             multipliers = max(len(free), multipliers // 2)
             found = self._folded(multipliers)
 
-    def _streaming(
-        self, found: Sequence[dict[str, Any]], used: Sequence[Resources], device: Device
-    ) -> list[dict[str, Any]]:
+    def _streaming(self, found: Sequence[dict[str, Any]], device: Device) -> list[dict[str, Any]]:
         """Streams the weights of layers from memory, least traffic for each block RAM saved first, until the rest
         fits."""
-        options = [dict(each) for each in found]
-        excess = sum(each.bram18 for each in used) - (device.bram18 or 0)
+        options, chains = [dict(each) for each in found], self._chains(found)
+        saved = [sum(op.resources.bram18 for op in chain if op.is_main) for chain in chains]
+        excess = sum(op.resources.bram18 for chain in chains for op in chain)
+        excess -= excess if device.bram18 is None else device.bram18
 
         def traffic(index: int) -> float:
             unit = self.units[index]
             vectors = unit.vectors if unit is not None else 1
-            return self.groups[index].main.weight_bytes * vectors / max(1, used[index].bram18)
+            return self.groups[index].main.weight_bytes * vectors / max(1, saved[index])
 
         able = [i for i in range(len(self.groups)) if self.units[i] is not None and self.given[i].weights is None]
         for i in sorted(able, key=lambda index: (traffic(index), index)):
             if excess <= 0:
                 break
             options[i]["weights"] = "streamed"
-            excess -= used[i].bram18
+            excess -= saved[i]
         return options
 
     def _linked(self, found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

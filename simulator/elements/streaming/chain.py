@@ -229,7 +229,13 @@ class _Chain:
         return Operator(
             "swg",
             pieces.window(
-                shape, words, cycles, _fill(shape, words, cycles, parallel), depthwise=depthwise, parallel=parallel
+                shape,
+                words,
+                cycles,
+                _fill(shape, words, cycles, parallel),
+                depthwise=depthwise,
+                parallel=parallel,
+                blocks=style != "rtl" and not parallel and not shape.is_line,
             ),
             cycles,
             simd * bits,
@@ -390,6 +396,12 @@ class _Chain:
             ),
             detail={"pe": pe},
         )
+
+    def _comparators(self, channels: int, pe: int, input_bits: int, output_bits: int) -> Resources:
+        """Thresholds of a quantised network are stored; a ReLU and its like compare with a constant."""
+        if any(layer.kind == "threshold" for layer in self.group.layers):
+            return resources.thresholding(channels, pe, input_bits, output_bits, self.options.threshold_ram_style)
+        return Resources(lut=pe * input_bits)
 
 
 def _with_fifo(body: list[Operator], shape: Sliding, size: tuple[int, int], bits: int) -> list[Operator]:

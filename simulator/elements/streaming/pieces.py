@@ -76,12 +76,22 @@ def mask_through(real: np.ndarray[tuple[int, int], np.dtype[np.bool_]], channels
     return make
 
 
-def window(shape: Sliding, words: int, total: int, fill: int, *, depthwise: bool, parallel: bool) -> Making:
+def window(
+    shape: Sliding,
+    words: int,
+    total: int,
+    fill: int,
+    *,
+    depthwise: bool = False,
+    parallel: bool = False,
+    blocks: bool = False,
+) -> Making:
     """A sliding window unit of ``total`` cycles a frame, ``fill`` of them before the first window.
 
     The fill is a piece of its own that begins with the first element: it passes while a slow writer fills the buffer,
     and costs its time where the frame waits in a FIFO already. No frame is begun before the last window of the one
-    before has left (finn-rtllib, swg: one buffer, one write and one read pointer).
+    before has left (finn-rtllib, swg: one buffer, one write and one read pointer). ``blocks``: the buffer is made of
+    whole rows, as in HLS.
     """
 
     def make(granularity: str) -> Pieces:
@@ -89,7 +99,10 @@ def window(shape: Sliding, words: int, total: int, fill: int, *, depthwise: bool
             everything = np.array([shape.height * shape.width * shape.channels], dtype=np.int64)
             written = np.array([_window_elements(shape) * shape.out_height * shape.out_width], dtype=np.int64)
             return Pieces((everything,), (everything,), written, np.array([total], dtype=np.int64))
-        need, free = _window_reach(shape, granularity, words, depthwise, parallel)
+        if blocks:
+            need, free = _block_reach(shape, granularity, words)
+        else:
+            need, free = _window_reach(shape, granularity, words, depthwise, parallel)
         written = np.arange(1, need.size + 1, dtype=np.int64) * (
             _window_elements(shape) * shape.out_height * shape.out_width // need.size
         )
@@ -140,6 +153,29 @@ def _window_reach(shape: Sliding, granularity: str, words: int, depthwise: bool,
     passed = first.reshape(-1, 1) + _word_passed(shape, words, depthwise)[None, :]
     before = np.append(0, freed[:-1])
     free = np.clip(passed, before[:, None], freed[:, None]).ravel()
+    return need, np.minimum(free, need)
+
+
+def _block_reach(shape: Sliding, granularity: str, words: int) -> tuple[Ints, Ints]:
+    """What each row, window or word of windows needs and frees where the buffer is k + 1 whole rows.
+
+    The loop of finn-hlslib (slidingwindow.h, ConvolutionInputGenerator) reads a word of the next row for each word that
+    it writes of this row of windows, until that row is in: a row of windows is not done before the next row has come.
+    """
+    row = shape.width * shape.channels
+    whole = shape.height * row
+    count = {"row": 1, "pixel": shape.out_width}.get(granularity, shape.out_width * shape.kernel_pixels * words)
+    left = shape.out_width * shape.kernel_pixels * shape.channels
+    done = np.arange(1, count + 1, dtype=np.int64) * left // count
+    rows = np.arange(shape.out_height, dtype=np.int64)
+    reach = (shape.kernel[0] - 1) * shape.dilation[0] + 1
+    there = (rows * shape.stride[0] + reach) * row
+    need = there[:, None] + np.minimum(done, shape.stride[0] * row)[None, :]
+    need = np.minimum(need, whole).ravel()
+    need[-1] = whole
+    free = np.repeat(rows * shape.stride[0] * row, count)
+    free[count - 1 :: count] += shape.stride[0] * row
+    free[-1] = whole
     return need, np.minimum(free, need)
 
 

@@ -108,6 +108,18 @@ def matrix_luts(unit: MatrixUnit) -> int:
     return int(300 + 1.1 * unit.pe * (products + tree + accumulator + thresholds) + weights)
 
 
+def product_cost(weight_bits: int, input_bits: int) -> float:
+    """What a multiply-accumulate takes beside one of 8 by 8 bits, at most 1: its LUTs beside that one's.
+
+    So a binary product, an XNOR and a place in a popcount, costs a nineteenth.
+    """
+
+    def luts(width: int) -> int:
+        return (2 * math.ceil(width / 6) - 1) * width + 2 * width
+
+    return min(1.0, luts(weight_bits + input_bits) / luts(16))
+
+
 def matrix_dsps(unit: MatrixUnit) -> int:
     """DSP slices: in HLS one a product of up to 48 bits; in RTL a DSP48 packs four rows of small products."""
     if unit.impl == "rtl":
@@ -185,10 +197,12 @@ def width_converter(in_bits: int, out_bits: int) -> Resources:
     return Resources(lut=common + math.ceil(math.log2(max(2, common // min(in_bits, out_bits)))))
 
 
-def thresholding(channels: int, pe: int, input_bits: int, output_bits: int, ram_style: str) -> Resources:
-    """A thresholding unit: a comparator for each input bit and PE, and LUT memory for its thresholds."""
-    comparators = input_bits * pe
-    if ram_style != "distributed":
-        levels = 2**output_bits - 1
-        return Resources(lut=comparators, bram18=ram_blocks(pe * input_bits * levels, math.ceil(channels / pe)))
-    return Resources(lut=comparators + pe * input_bits * math.ceil(channels / pe / 64))
+def thresholding(channels: int, pe: int, input_bits: int, output_bits: int, ram_style: str = "auto") -> Resources:
+    """A thresholding unit: a comparator bit for each input bit and PE, and its thresholds in LUTs.
+
+    In block RAM ('block') all 2^B - 1 thresholds of a channel are read at once.
+    """
+    comparators, depth = input_bits * pe, math.ceil(channels / pe)
+    if ram_style == "block":
+        return Resources(lut=comparators, bram18=ram_blocks(pe * input_bits * (2**output_bits - 1), depth))
+    return Resources(lut=comparators + pe * input_bits * math.ceil(depth / 64))
