@@ -135,7 +135,7 @@ def _series(plan: Plan, actor: Actor) -> Iterator[Fault]:
         if ends[0] > INT64 or ends[1] < -INT64:
             sound = False
             yield where, f"{name} goes to {ends[0]}, which does not fit 64 bits; choose a coarser tick or unit"
-        elif worst := _most(None, series, 0, 0):
+        elif ends[1] < 0 and (worst := _most(None, series, 0, 0)):
             sound = False
             yield where, f"{name} is {-worst[0]} at firing {worst[1]}; write 0 or more"
         elif name.startswith(("need", "free")) and not series.is_monotone():
@@ -144,11 +144,12 @@ def _series(plan: Plan, actor: Actor) -> Iterator[Fault]:
     if not sound:
         return
     for port in actor.inputs:
-        if worst := _most(port.free, port.need, 0, 0):
+        if port.free is not port.need and (worst := _most(port.free, port.need, 0, 0)):
             name = repr(plan.channels[port.channel].name)
             what = f"frees {worst[0]} more tokens of channel {name} than it needs at firing {worst[1]}"
             yield where, f"{what}; write free <= need"
-    if worst := _most(actor.first_frame, actor.last_frame, 0, 0):
+    first, last = actor.first_frame, actor.last_frame
+    if first is not last and (worst := _most(first, last, 0, 0)):
         yield where, f"first_frame is past last_frame at firing {worst[1]}; write the frames from first to last"
 
 
@@ -193,7 +194,7 @@ def _channels(plan: Plan) -> Iterator[Fault]:
         if channel.initial > channel.capacity:
             what = f"{channel.initial} initial tokens in a capacity of {channel.capacity}"
             yield where, f"{what}; raise the capacity to {channel.initial} or more"
-        if writer and (worst := _most(writer[1], None, 0, channel.capacity)):
+        if writer and writer[1].maximum() > channel.capacity and (worst := _most(writer[1], None, 0, channel.capacity)):
             what = f"{writer[0].name!r} writes {worst[0]} tokens at firing {worst[1]} into a capacity of"
             yield where, f"{what} {channel.capacity}; raise the capacity to {worst[0]} or more"
         if reader:
