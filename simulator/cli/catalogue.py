@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def list_names(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="platforms, networks, workloads or models.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="platforms, networks, transforms, workloads or models.")],
     as_json: JsonOption = False,
 ) -> None:
-    """List the platforms, networks, workloads or element models that can be named."""
+    """List the platforms, networks, transforms, workloads or element models that can be named."""
     if what not in _LISTS:
         raise UserError(f"nothing to list called '{what}'{did_you_mean(what, _LISTS)}")
     entries = _LISTS[what]()
@@ -122,6 +122,13 @@ def _workloads() -> dict[str, dict[str, Any]]:
     return {name: {"usage": each.usage, "description": each.summary} for name, each in found.items()}
 
 
+def _transforms() -> dict[str, dict[str, Any]]:
+    from workloads.transforms.registry import load_transform, transform_names
+
+    found = {name: load_transform(name) for name in transform_names()}
+    return {name: {"usage": each.usage, "description": each.summary} for name, each in found.items()}
+
+
 def _models() -> dict[str, dict[str, Any]]:
     import inspect
 
@@ -136,6 +143,7 @@ def _models() -> dict[str, dict[str, Any]]:
 _LISTS: dict[str, Callable[[], dict[str, dict[str, Any]]]] = {
     "platforms": _platforms,
     "networks": _networks,
+    "transforms": _transforms,
     "workloads": _workloads,
     "models": _models,
 }

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.cli.options import JsonOption, NetworkArgument
+from simulator.cli.options import JsonOption, NetworkArgument, TransformOption, changed_network
 
 if TYPE_CHECKING:
     from workloads.network import Network
 
 
-def inspect_network(network: NetworkArgument, as_json: JsonOption = False) -> None:
-    """Show a network's layers: shapes, parameters, multiply-accumulates and bytes."""
-    from workloads import load_network, network_summary
+def inspect_network(network: NetworkArgument, transforms: TransformOption = None, as_json: JsonOption = False) -> None:
+    """Show a network's layers, as they are or after transforms: shapes, parameters, multiply-accumulates and bytes."""
+    from workloads import network_summary
 
-    loaded = load_network(network)
+    loaded = changed_network(network, transforms)
     if as_json:
         from simulator.cli.console import print_json
 

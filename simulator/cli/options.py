@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from workloads.errors import UserError
+
+if TYPE_CHECKING:
+    from workloads.network import Network
 
 PlatformArgument = Annotated[
     str,
@@ -27,6 +30,16 @@ SetOption = Annotated[
         "--set",
         metavar="PATH=VALUE",
         help="Change a value of the platform, e.g. processing_elements.gpu.clock='1 GHz'; repeatable.",
+    ),
+]
+TransformOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--transform",
+        "-t",
+        metavar="NAME[:OPTION=VALUE,...]",
+        help="Change the network first, e.g. prune_channels:keep=0.5"
+        " ([bold]headrace list transforms[/]); repeatable, in this order.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -60,3 +73,15 @@ def capacities(texts: Sequence[str] | None) -> dict[str, int]:
             raise UserError(f"--capacities: {name} is '{value}'; write a whole number of tokens, e.g. {name}=4")
         found[name] = int(value)
     return found
+
+
+def changed_network(network: str, transforms: Sequence[str] | None) -> Network:
+    """The network of that name or file after what ``--transform`` asks for."""
+    from workloads import load_network
+
+    loaded = load_network(network)
+    if not transforms:
+        return loaded
+    from workloads.transforms.registry import apply_transforms
+
+    return apply_transforms(loaded, transforms)

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.failures import INTERRUPTED, say
-from simulator.cli.options import JsonOption, NetworkArgument, PlatformArgument, SetOption, overrides
+from simulator.cli.options import (
+    JsonOption,
+    NetworkArgument,
+    PlatformArgument,
+    SetOption,
+    TransformOption,
+    changed_network,
+    overrides,
+)
 
 if TYPE_CHECKING:
     from simulator.lowered import Lowered
@@ -26,6 +34,7 @@ _OUTPUT = "Output"
 def run_network(
     platform: PlatformArgument,
     network: NetworkArgument,
+    transforms: TransformOption = None,
     frames: Annotated[
         int | None,
         typer.Option(
@@ -104,14 +113,13 @@ def run_network(
     from simulator.lowering import lower
     from simulator.mapping import load_mapping
     from simulator.platform import load_platform
-    from workloads import load_network
     from workloads.generators import build_stream
 
     began = time.perf_counter()
     where = load_platform(platform, overrides(settings))
     rules = None if mapping is None else load_mapping(mapping)
     stream = build_stream(
-        load_network(network),
+        changed_network(network, transforms),
         workload,
         frames=frames,
         arrivals=arrivals,
@@ -123,7 +131,14 @@ def run_network(
     result = _simulated(lowered, engine, until, began, quiet=quiet or as_json)
     command = shlex.join(["headrace", *sys.argv[1:]])
     result = replace(
-        result, origin={"command": command, "seed": seed, "workload": workload, "overrides": overrides(settings)}
+        result,
+        origin={
+            "command": command,
+            "seed": seed,
+            "workload": workload,
+            "transforms": list(transforms or ()),
+            "overrides": overrides(settings),
+        },
     )
     stopped = not result.trace.complete and until is None
     written = _write(result, out, trace)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import re
-import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from workloads.arrivals import Arrivals
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.network import Network
+from workloads.optiontext import alternatives, kind_name, plain, read_as, split_options
 from workloads.quantities import parse_time, to_ps
 from workloads.tokens import TokenStream
 
@@ -42,7 +40,7 @@ class Generator:
     @property
     def usage(self) -> str:
         """How it is written on the command line, every option with its default."""
-        parts = [f"{o.name}={'...' if o.default is o.empty else _plain(o.default)}" for o in self.options.values()]
+        parts = [f"{o.name}={'...' if o.default is o.empty else plain(o.default)}" for o in self.options.values()]
         return self.name + (":" + ",".join(parts) if parts else "")
 
 
@@ -78,7 +76,7 @@ def parse_workload(text: str) -> tuple[Generator, dict[str, Any]]:
         name, rest = f"{name}:{function}", more
     found = load_generator(name.strip())
     options: dict[str, Any] = {}
-    for position, part in enumerate(_split(rest)):
+    for position, part in enumerate(split_options(rest)):
         key, equals, value = part.partition("=")
         if not equals:
             key, value = _first_option(found, position, part), part
@@ -143,18 +141,6 @@ def _checked(name: str, build: Any) -> Generator:
     )
 
 
-def _split(text: str) -> list[str]:
-    """Parts between the commas that stand outside brackets."""
-    parts, depth, start = [], 0, 0
-    for i, char in enumerate(text):
-        depth += (char in "[{") - (char in "]}")
-        if char == "," and depth == 0:
-            parts.append(text[start:i])
-            start = i + 1
-    parts.append(text[start:])
-    return [part for part in parts if part.strip()]
-
-
 def _first_option(found: Generator, position: int, part: str) -> str:
     if position or not found.options:
         raise WorkloadError(
@@ -167,59 +153,12 @@ def _coerced(found: Generator, key: str, text: str) -> Any:
     if key not in found.options:
         allowed = did_you_mean(key, found.options) if found.options else "; it takes no options"
         raise WorkloadError(f"workload '{found.name}' has no option '{key}'{allowed}")
-    wanted = _alternatives(found.types[key])
+    wanted = alternatives(found.types[key])
     if type(None) in wanted and text.lower() in ("none", "null", ""):
         return None
     for kind in wanted:
-        value = _read(kind, text)
+        value = read_as(kind, text)
         if value is not None:
             return value
-    names = " or ".join(_kind_name(kind) for kind in wanted)
+    names = " or ".join(kind_name(kind) for kind in wanted)
     raise WorkloadError(f"workload '{found.name}': {key} is '{text}'; write {names}, e.g. {found.usage}")
-
-
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    members = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    # A text alternative takes everything, so it is tried last.
-    return tuple(sorted(members, key=lambda kind: kind in (str, Path)))
-
-
-def _read(kind: Any, text: str) -> Any:
-    """The text as one kind; None where it is none of that kind."""
-    origin = typing.get_origin(kind)
-    if kind is bool:
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower())
-    if origin is typing.Literal:
-        return next((value for value in typing.get_args(kind) if str(value) == text), None)
-    if kind in (int, float, str, Path):
-        try:
-            return kind(text)
-        except ValueError:
-            return None
-    if text[:1] in ("[", "{"):
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
-            return None
-        return tuple(value) if origin is tuple else value
-    return None
-
-
-def _kind_name(kind: Any) -> str:
-    known = {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        str: "a text",
-        Path: "a file",
-        type(None): "none",
-    }
-    if typing.get_origin(kind) is typing.Literal:
-        return " or ".join(f"'{value}'" for value in typing.get_args(kind))
-    return known.get(kind, "a list such as [1, 2]")
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return json.dumps(list(value)).replace(" ", "")
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)

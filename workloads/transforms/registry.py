@@ -1,0 +1,180 @@
+"""Transforms by name, as text: ``prune_channels:keep=0.5`` stands for ``prune_channels(network, keep=0.5)``.
+
+A table of values by layer pattern is written ``{conv*=0.5,fc=0.1}``, a list ``[a,b]``. Besides the names listed here,
+``package.module:function`` runs a function of the user's own whose first parameter is a network.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workloads import transforms
+from workloads.conv_algorithms import roofline_seconds, with_algorithm
+from workloads.errors import WorkloadError, did_you_mean
+from workloads.network import Network
+from workloads.optiontext import alternatives, kind_name, plain, read_as, split_options
+from workloads.transforms.select import Patterns
+
+
+def algorithm(
+    network: Network,
+    name: str,
+    layers: Patterns = None,
+    *,
+    macs_per_second: float | None = None,
+    elements_per_second: float | None = None,
+    temporary_limit: int | None = None,
+) -> Network:
+    """Carry out convolutions by an algorithm such as im2col or winograd-4, or each by the quickest ('auto').
+
+    ``auto`` takes the longer of computing at ``macs_per_second`` and moving ``elements_per_second``, and holds at most
+    ``temporary_limit`` elements beside input, weights and output.
+    """
+    if name != "auto":
+        return with_algorithm(network, name, _listed(layers))
+    if macs_per_second is None or elements_per_second is None:
+        raise WorkloadError("algorithm 'auto' needs macs_per_second and elements_per_second, e.g. 1e10 and 1e9")
+    judge = roofline_seconds(macs_per_second, elements_per_second)
+    return with_algorithm(network, "auto", _listed(layers), seconds=judge, temporary_limit=temporary_limit)
+
+
+def _listed(layers: Patterns) -> str | list[str] | None:
+    return layers if layers is None or isinstance(layers, str) else list(layers)
+
+
+_NAMED: Mapping[str, Callable[..., Network]] = {
+    "algorithm": algorithm,
+    "binarise": transforms.binarise,
+    "deep_compression": transforms.deep_compression,
+    "fire": transforms.fire,
+    "fractional": transforms.fractional,
+    "huffman": transforms.huffman,
+    "low_rank": transforms.low_rank,
+    "merge_layers": transforms.merge_layers,
+    "prune_by_magnitude": transforms.prune_by_magnitude,
+    "prune_channels": transforms.prune_channels,
+    "prune_layers": transforms.prune_layers,
+    "prune_neurons": transforms.prune_neurons,
+    "prune_weights": transforms.prune_weights,
+    "quantise": transforms.quantise,
+    "scale_resolution": transforms.scale_resolution,
+    "scale_width": transforms.scale_width,
+    "separable": transforms.separable,
+    "share_weights": transforms.share_weights,
+    "sparse_storage": transforms.sparse_storage,
+    "split_layer": transforms.split_layer,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """A transform with what its signature says about its options; the network itself is left out."""
+
+    name: str
+    change: Callable[..., Network]
+    options: Mapping[str, inspect.Parameter]
+    types: Mapping[str, Any]
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of its docstring."""
+        first = " ".join((inspect.getdoc(self.change) or "").partition("\n\n")[0].split())
+        return re.split(r"(?<!al)[.:] (?=[A-Z`])", first)[0].rstrip(".").replace("``", "")
+
+    @property
+    def usage(self) -> str:
+        """How it is written, every option with its default."""
+        parts = [f"{o.name}={'...' if o.default is o.empty else plain(o.default)}" for o in self.options.values()]
+        return self.name + (":" + ",".join(parts) if parts else "")
+
+
+def transform_names() -> tuple[str, ...]:
+    """Names of all transforms, sorted."""
+    return tuple(_NAMED)
+
+
+def load_transform(name: str) -> Transform:
+    """The transform of that name, or the function at ``package.module:function``; :class:`WorkloadError` for none."""
+    change = _NAMED.get(name) or (_import(name) if ":" in name else None)
+    if change is None:
+        raise WorkloadError(f"no transform '{name}'{did_you_mean(name, transform_names())}")
+    parameters = list(inspect.signature(change).parameters.values())
+    if not parameters:
+        raise WorkloadError(f"transform '{name}' has no parameters; its first one must be the network")
+    hints = typing.get_type_hints(change)
+    return Transform(
+        name, change, {p.name: p for p in parameters[1:]}, {p.name: hints.get(p.name, str) for p in parameters[1:]}
+    )
+
+
+def apply_transforms(network: Network, texts: Sequence[str]) -> Network:
+    """The network after the transforms written in ``texts``, one after the other.
+
+    Raises :class:`WorkloadError` naming the transform and the option that is wrong or missing, or the layer that cannot
+    be changed so and why.
+    """
+    for text in texts:
+        found, options = parse_transform(text)
+        network = found.change(network, **options)
+    return network
+
+
+def parse_transform(text: str) -> tuple[Transform, dict[str, Any]]:
+    """Transform and options out of ``name``, ``name:value`` or ``name:option=value,option=value``.
+
+    A value without a name goes to the first option.
+    """
+    name, _, rest = text.partition(":")
+    function, _, more = rest.partition(":")
+    if name.strip() not in _NAMED and function.isidentifier():
+        name, rest = f"{name}:{function}", more
+    found = load_transform(name.strip())
+    options: dict[str, Any] = {}
+    for position, part in enumerate(split_options(rest)):
+        key, equals, value = part.partition("=") if part.strip()[:1] not in "[{" else ("", "", "")
+        if not equals:
+            if position or not found.options:
+                raise WorkloadError(
+                    f"transform '{found.name}': '{part}' names no option; write option=value as in {found.usage}"
+                )
+            key, value = next(iter(found.options)), part
+        key = key.strip()
+        if key in options:
+            raise WorkloadError(f"transform '{text}': '{key}' is given twice; write it once")
+        options[key] = _value(found, key, value.strip())
+    missing = [o.name for o in found.options.values() if o.default is o.empty and o.name not in options]
+    if missing:
+        raise WorkloadError(f"transform '{text}' needs {' and '.join(missing)}; write it as {found.usage}")
+    return found, options
+
+
+def _value(found: Transform, key: str, text: str) -> Any:
+    if key not in found.options:
+        allowed = did_you_mean(key, found.options) if found.options else "; it takes no options"
+        raise WorkloadError(f"transform '{found.name}' has no option '{key}'{allowed}")
+    wanted = alternatives(found.types[key])
+    if type(None) in wanted and text.lower() in ("none", "null", ""):
+        return None
+    for kind in wanted:
+        value = read_as(kind, text)
+        if value is not None:
+            return value
+    names = " or ".join(kind_name(kind) for kind in wanted if kind is not type(None))
+    raise WorkloadError(f"transform '{found.name}': {key} is '{text}'; write {names}, e.g. {found.usage}")
+
+
+def _import(name: str) -> Callable[..., Network]:
+    module, _, attribute = name.partition(":")
+    try:
+        found: Callable[..., Network] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise WorkloadError(f"transform '{name}' cannot be loaded: {error}; write package.module:function") from None
+    if not callable(found):
+        raise WorkloadError(f"transform '{name}' is no function; write one whose first parameter is the network")
+    return found
