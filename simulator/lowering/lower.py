@@ -108,7 +108,9 @@ class _Lowering:
         place = Place(self.platform, element, memory_of(self.platform, element.name), priority)
         sources = [self._reachable(self.ports[name], element.name, priority) for name in group.inputs]
         if isinstance(element, Neuromorphic):
-            chip = self.chips.setdefault(element.name, ChipLowering(self.draft, self.base, element, self.stream.frames))
+            chip = self.chips.setdefault(
+                element.name, ChipLowering(self.draft, self.base, element, self.stream.frames, self._entrance_depth(1))
+            )
             is_read = self._leaves(group, element.name)
             self.ports[group.name] = chip.add_layer(group, work, assignment, sources, is_read)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -262,3 +263,29 @@ def test_a_crossbar_refuses_more_sources_than_it_has_rows(stream: TokenStream) -
         MappingError, match=r"'conv2' does not fit even with one neuron a core: 288 axons in where a core holds 256"
     ):
         lower(load_platform("truenorth"), stream)
+
+
+def test_a_result_is_read_out_when_its_spikes_can_have_come_that_far(tmp_path: Path) -> None:
+    # Steps of 1 us; b is two layers of one step each behind the input, so the result of step 0 leaves with step 2.
+    lowered = lower(chip(tmp_path, "mesh: {height: 2}\n    tick: 1 us", COSTS), relay(delay=1))
+    walks = ends(lowered, "chip.b@1")
+    assert [t // 1000 for t in walks] == [0, 1, 2]
+    assert ends(lowered, "b") == [walks[2]] * 3
+
+
+def test_no_step_begins_before_its_input_is_there(tmp_path: Path) -> None:
+    paced = dataclasses.replace(relay(delay=1), release_ps=np.array([0, 5, 10]) * 10**6)
+    for keys in ("synchronisation: free", "synchronisation: barrier"):
+        lowered = lower(chip(tmp_path, f"mesh: {{height: 2}}\n    {keys}", COSTS), paced)
+        assert [t // 1000 for t in ends(lowered, "chip.b@1")] == [0, 5, 10]
+
+
+def test_a_lossy_input_drops_steps_that_find_the_chip_busy(tmp_path: Path) -> None:
+    slow = COSTS.replace("neuron_access: {time: 10 ns", "neuron_access: {time: 10 us")
+    crowded = dataclasses.replace(relay(), release_ps=np.array([0, 1, 2]) * 10**6, lossy=True)
+    rules = MappingRules(input_frames=1)
+    lowered = lower(chip(tmp_path, "mesh: {height: 2}", slow), crowded, rules)
+    traces = [run(lowered.plan, engine=engine) for engine in ENGINES]
+    for one, other in zip(traces[0].end, traces[1].end, strict=True):
+        assert np.array_equal(one, other)
+    assert Result(lowered=lowered, trace=traces[0]).summary()["dropped"] == 1
