@@ -16,19 +16,20 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from simulator.elements.base import Assignment, Element, ElementConfig, Floats, Ints, Stage, Window, dynamic_energy
-from simulator.elements.pieces import split_amounts, split_cycles, whole_cycles
+from simulator.elements.base import Assignment, Element, ElementConfig, Floats, Stage, Window, dynamic_energy
+from simulator.elements.pieces import split_amounts
 from simulator.elements.streaming import hls4ml
 from simulator.elements.streaming.arrangement import Arrangement, Fabric
 from simulator.elements.streaming.chain import Link, build_chain
 from simulator.elements.streaming.fitting import Device, check_device
+from simulator.elements.streaming.live import live_cycles, live_weight_bytes
+from simulator.elements.streaming.loads import loads_of
 from simulator.elements.streaming.operator import Operator
 from simulator.elements.streaming.options import FoldingOptions, read_options
 from simulator.elements.streaming.pieces import Pieces
-from simulator.elements.streaming.resources import Resources, product_cost, total
+from simulator.elements.streaming.resources import Resources, largest_of, product_cost, total
 from simulator.elements.tick_batches import in_batches
 from simulator.units import ClockedBandwidth, Cycles, Duration
 from workloads.tokens import LayerWork
@@ -90,7 +91,7 @@ class Fpga(Element):
         fabric = Fabric(
             self.config.multipliers, float(self.clock_hz), self.config.device, self.config.memory is not None
         )
-        return Arrangement(fabric, [work.group for work in works], assignments).options()
+        return Arrangement(fabric, [work.group for work in works], assignments, loads_of(works, assignments)).options()
 
     def stages(self, work: LayerWork, assignment: Assignment) -> Sequence[Stage]:
         """The operators of a layer, each on hardware of its own."""
@@ -101,8 +102,9 @@ class Fpga(Element):
         if granularity != "word":
             chain = _without_converters(chain)
         names = _names(chain)
+        main = next((i for i, operator in enumerate(chain) if operator.is_main), 0)
         stages = [
-            self._stage(work, operator, operator.make(granularity), name, is_first=i == 0)
+            self._stage(work, operator, operator.make(granularity), name, options, (i == 0, i < main))
             for i, (operator, name) in enumerate(zip(chain, names, strict=True))
         ]
         if chain[-1].name not in ("dma_out", "duplicate"):
@@ -136,11 +138,22 @@ class Fpga(Element):
     def _fill(self, operator: Operator) -> int:
         return _FILLS.get(operator.name, self.config.fill)
 
-    def _stage(self, work: LayerWork, operator: Operator, made: Pieces, name: str, *, is_first: bool) -> Stage:
-        cycles = _shared(work, operator, made)
+    def _stage(
+        self,
+        work: LayerWork,
+        operator: Operator,
+        made: Pieces,
+        name: str,
+        options: FoldingOptions,
+        place: tuple[bool, bool],
+    ) -> Stage:
+        """``place``: whether the operator is the layer's first, and whether it stands before the layer's unit."""
+        is_first, before = place
+        cycles = live_cycles(work, operator, made, before=before)
         weights: Floats | None = None
         if operator.weight_bytes:
-            weights = np.full((1, made.count), operator.weight_bytes / made.count)
+            weights = live_weight_bytes(work, operator)[:, None] / made.count
+        hardware = options.engine or work.layer.name
         energy = self._energy(work) if operator.is_main else {}
         return Stage(
             name=name,
@@ -153,7 +166,8 @@ class Fpga(Element):
             written=made.written,
             weight_bytes=weights,
             latency_cycles=self._fill(operator) + operator.extra_latency,
-            resource=f"{work.layer.name}.{name}" if name else work.layer.name,
+            resource=f"{hardware}.{name}" if name else hardware,
+            concurrency=options.instances,
             does_macs=operator.is_main,
             output_bytes=operator.elements * operator.element_bits / 8,
             energy_pj={cause: split_amounts(amount, work, made.count) for cause, amount in energy.items()},
@@ -162,10 +176,11 @@ class Fpga(Element):
                 "expected_cycles": operator.cycles,
                 "in_width_bits": operator.in_width,
                 "out_width_bits": operator.out_width,
-                "lut": operator.resources.lut,
-                "bram18": operator.resources.bram18,
-                "uram": operator.resources.uram,
-                "dsp": operator.resources.dsp,
+                "lut": operator.resources.lut * options.instances,
+                "bram18": operator.resources.bram18 * options.instances,
+                "uram": operator.resources.uram * options.instances,
+                "dsp": operator.resources.dsp * options.instances,
+                **({"engine": options.engine} if options.engine else {}),
             },
         )
 
@@ -173,23 +188,12 @@ class Fpga(Element):
         """All layers together fit the device."""
         if self.config.device is None:
             return
-        used = {name: total(_resources_of(stage) for stage in stages) for name, stages in layers.items()}
+        used: dict[str, Resources] = {}
+        for layer, stages in layers.items():
+            own = total(_resources_of(stage) for stage in stages)
+            name = str(stages[0].detail.get("engine", layer))
+            used[name] = largest_of(used[name], own) if name in used else own
         check_device(self.config.device, used, self.name)
-
-
-def _shared(work: LayerWork, operator: Operator, made: Pieces) -> Ints:
-    """Cycles of each piece, shape (frames or 1, pieces): the share of a frame's work scales the unit that does it."""
-    fraction = np.where(work.executed, work.fraction, 0.0)
-    if not operator.is_main or (bool((fraction == 1.0).all()) and work.piece_fraction is None):
-        return made.cycles[None, :]
-    whole = int(made.cycles.sum())
-    frame_cycles = whole_cycles(whole * fraction)
-    if work.piece_fraction is not None:
-        return split_cycles(frame_cycles, work, made.count)
-    edges = np.floor(frame_cycles[:, None] * (np.cumsum(made.cycles) / max(1, whole))[None, :] + 1e-9)
-    edges[:, -1] = frame_cycles
-    whole_edges: Ints = edges.astype(np.int64)
-    return np.diff(whole_edges, axis=1, prepend=0)
 
 
 def _without_converters(chain: Sequence[Operator]) -> list[Operator]:

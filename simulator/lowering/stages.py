@@ -57,7 +57,7 @@ def add_stage(
     resource = f"{element.name}.{stage.resource}" if stage.resource else element.name
     actor = ActorDraft(
         name=f"{layer}.{stage.name}" if stage.name else layer,
-        resource=draft.resource(resource, 1 if stage.resource else element.slots, element.name),
+        resource=draft.resource(resource, stage.concurrency if stage.resource else element.slots, element.name),
         firings=firings,
         compute=base.from_cycles(cycles, element.clock_hz, firings.count),
         written=stage.written,

@@ -3,6 +3,7 @@ weights stay on chip."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from simulator.elements.base import Assignment
 from simulator.elements.folding import Matrix, balance
 from simulator.elements.streaming.chain import build_chain
 from simulator.elements.streaming.fitting import Device, overflows
+from simulator.elements.streaming.loads import loaded, merged
 from simulator.elements.streaming.matrix import Unit, unit_of
 from simulator.elements.streaming.operator import Operator
 from simulator.elements.streaming.options import FoldingOptions, read_options
@@ -34,8 +36,15 @@ class Fabric:
 class Arrangement:
     """The layers of one pipeline; :meth:`options` completes what the mapping says of them."""
 
-    def __init__(self, fabric: Fabric, groups: Sequence[LayerGroup], assignments: Sequence[Assignment]) -> None:
+    def __init__(
+        self,
+        fabric: Fabric,
+        groups: Sequence[LayerGroup],
+        assignments: Sequence[Assignment],
+        loads: Sequence[float] = (),
+    ) -> None:
         self.fabric, self.groups = fabric, groups
+        self.loads = list(loads) or [1.0] * len(groups)
         self.given = [_lenient(assignment) for assignment in assignments]
         self.units = [unit_of(group.main) if group.main.is_compute else None for group in groups]
         self.targets = [self._target(options) for options in self.given]
@@ -72,7 +81,9 @@ class Arrangement:
             if self.units[i] is not None and i not in free
         )
         budget = max(len(free), int(multipliers - spent))
-        folds = balance([_matrix(self.units[i]) for i in free], budget, [costs[i] for i in free])
+        matrices = [loaded(_matrix(self.units[i]), self.loads[i]) for i in free]
+        folds = balance(matrices, budget, [costs[i] for i in free])
+        folds = merged(matrices, folds, self._engines(free))
         found = [{} for _ in self.groups]
         for i, (pe, simd) in zip(free, folds, strict=True):
             found[i] = {"pe": pe, "simd": simd}
@@ -91,11 +102,16 @@ class Arrangement:
             found.append(options)
         return found
 
+    def _engines(self, layers: Sequence[int]) -> list[str]:
+        """The hardware that each of these layers runs on."""
+        return [self.given[i].engine or f"layer {i}" for i in layers]
+
     def _cycles(self, index: int, found: dict[str, Any]) -> int:
         unit, given = self.units[index], self.given[index]
         if unit is None:
             return 0
-        return unit.cycles(found.get("pe", given.pe or 1), found.get("simd", given.simd or 1))
+        cycles = unit.cycles(found.get("pe", given.pe or 1), found.get("simd", given.simd or 1))
+        return max(1, math.ceil(cycles * self.loads[index] / given.instances))
 
     def _chains(self, found: Sequence[dict[str, Any]]) -> list[list[Operator]]:
         """The operators of each layer under the options found so far; none where its options are faulty."""

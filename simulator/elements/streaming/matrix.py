@@ -91,7 +91,7 @@ def matrix_operator(
         accumulator_bits=options.accumulator_bits,
         multiplier=_multiplier(options, layer),
         impl=options.impl,
-        weights=options.weights or "on_chip",
+        weights="streamed" if options.weights == "streamed" else "on_chip",
         ram_style=options.ram_style,
         threshold_ram=options.threshold_ram_style,
         adder=options.adder,
@@ -109,6 +109,7 @@ def matrix_operator(
         room=_prefetched(options, folds, simd) if sliding else None,
         is_main=True,
         weight_bytes=_streamed(options, layer, unit.vectors),
+        keeps_weights=options.weights == "cached",
     )
 
 
@@ -141,6 +142,7 @@ def vector_operator(group: LayerGroup, unit: Unit, options: FoldingOptions, fuse
         detail={"pe": pe, "simd": simd},
         is_main=True,
         weight_bytes=_streamed(options, layer, unit.vectors),
+        keeps_weights=options.weights == "cached",
     )
 
 
@@ -157,5 +159,8 @@ def _prefetched(options: FoldingOptions, folds: int, simd: int) -> int:
 
 
 def _streamed(options: FoldingOptions, layer: Layer, vectors: int) -> float:
-    """Bytes of weights a frame that come from memory: all of them for each vector, as FINN streams them."""
+    """Bytes of weights a frame that come from memory: all of them for each vector, as FINN streams them, or at most
+    once where they are cached."""
+    if options.weights == "cached":
+        return float(layer.weight_bytes)
     return float(layer.weight_bytes * vectors) if options.weights == "streamed" else 0.0

@@ -18,7 +18,8 @@ class Operator:
     ``cycles`` is FINN's estimate for a frame. ``in_width`` and ``out_width`` are bits of a stream word (0: whatever
     comes); ``element_bits`` those of an element that it writes, of which a frame has ``elements``. ``room`` is how many
     elements its input holds beyond what a piece needs (None: a row of the layer's input). ``is_main``: the layer's
-    multiply-accumulates happen here. ``weight_bytes`` a frame come from memory; ``extra_latency`` cycles pass before
+    multiply-accumulates happen here. ``weight_bytes`` a frame come from memory, with ``keeps_weights`` only
+    as far as the frame before did not use them; ``extra_latency`` cycles pass before
     the output can be read, and hold nothing up.
     """
 
@@ -35,6 +36,7 @@ class Operator:
     is_main: bool = False
     weight_bytes: float = 0.0
     extra_latency: int = 0
+    keeps_weights: bool = False
 
 
 def converter(before: Operator | None, in_width: int, after: Operator, elements: int, bits: int) -> Operator | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,7 +26,9 @@ class FoldingOptions(BaseModel):
     impl: Literal["hls", "rtl"] = Field("hls", description="Matrix-vector unit: in RTL it prefetches the next vector")
     adder: Literal["finn-r", "binary", "ternary", "compressor"] = Field("finn-r", description="Adder tree of a row")
     res_type: Literal["auto", "lut", "dsp"] = Field("auto", description="Where products are computed")
-    weights: Literal["on_chip", "streamed"] | None = Field(None, description="Where weights lie")
+    weights: Literal["on_chip", "streamed", "cached"] | None = Field(
+        None, description="Where weights lie: on chip, in memory and read for each vector, or those last used on chip"
+    )
     ram_style: RamStyle = Field("auto", description="Memory of weights")
     accumulator_bits: int | None = Field(None, ge=1, description="Width of the sum, where the weights bound it")
     padding_simd: int | None = Field(None, description="Channels a cycle of the padding")
@@ -48,6 +50,11 @@ class FoldingOptions(BaseModel):
     io: Literal["stream", "parallel"] = Field("stream", description="hls4ml: tensors as streams or as registers")
     target_cycles: int | None = Field(None, ge=1, description="Fold by SetFolding until a frame takes fewer cycles")
     target_fps: float | None = Field(None, gt=0, description="The same, as frames a second")
+    load: Literal["dense", "mean"] | Annotated[float, Field(gt=0, le=1)] = Field(
+        "dense", description="What an automatic folding balances: dense work, the mean of the frames, or a quantile"
+    )
+    instances: int = Field(1, ge=1, description="Copies of the layer's hardware that take pieces in turn")
+    engine: str | None = Field(None, description="Layers of one engine share hardware and take turns on it")
     in_bits: tuple[int | None, ...] = Field((), description="Stream width of each writer; None: from a memory")
     copies: int = Field(1, description="Streaming layers that read the output")
     from_host: bool = Field(False, description="The input comes from outside the fabric")

@@ -30,6 +30,13 @@ class Resources:
         return Resources(self.lut + other.lut, self.bram18 + other.bram18, self.uram + other.uram, self.dsp + other.dsp)
 
 
+def largest_of(one: Resources, other: Resources) -> Resources:
+    """What hardware needs that does the work of either, one at a time."""
+    return Resources(
+        max(one.lut, other.lut), max(one.bram18, other.bram18), max(one.uram, other.uram), max(one.dsp, other.dsp)
+    )
+
+
 def total(parts: Iterable[Resources]) -> Resources:
     """The sum of several amounts."""
     return sum(parts, Resources())
