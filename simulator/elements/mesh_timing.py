@@ -115,7 +115,8 @@ class PacketWalk:
         flat = tail.reshape(-1)
         flat[queue[closes]] -= at[closes]
         costs = self._costs
-        processing: Floats = costs.packet_in.time + synapses * (costs.synapse.time + costs.dendrite.time)
+        each = costs.synapse.time + costs.dendrite.time
+        processing = costs.packet_in.time + synapses.astype(np.float64) * each
         return Packets(steps, step[rows], source[rows], target, synapses, generation, processing, tail)
 
     def _firing(self, block: Block, steps: int) -> tuple[Ints, Ints, Ints, Ints]:
