@@ -303,13 +303,18 @@ def _work(group: LayerGroup, rows: Ints | None, values: Mapping[str, Floats], ta
         macs[skipped] = 0.0
         fraction[skipped] = 0.0
         ops = {kind: np.where(skipped, 0.0, count) for kind, count in ops.items()}
+    extra = _counts("extra.", given)
+    if "fingerprint" not in table.notes and group.main.weights and np.unique(fraction[executed]).size > 1:
+        # Which channels a frame kept is not recorded, so each has chosen its own.
+        kept = np.where(fraction < 1.0, fraction * group.main.weights, 0.0)
+        extra.setdefault("gathered_weights", kept)
     return LayerWork(
         group=group,
         macs=macs,
         ops=ops,
         fraction=fraction,
         executed=executed,
-        extra=_counts("extra.", given),
+        extra=extra,
         piece_fraction=_pieces(rows, table),
         **shares,
     )

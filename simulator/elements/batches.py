@@ -6,12 +6,11 @@ A last batch that is not full counts as what it holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
 from simulator.elements.base import Floats
+from workloads.tokens import LayerWork
 
 
 def summed(values: npt.ArrayLike, batch: int) -> Floats:
@@ -48,18 +47,59 @@ def kept_by_any(shares: npt.ArrayLike, batch: int) -> Floats:
     return found
 
 
+def channels_together(work: LayerWork, share: npt.ArrayLike, batch: int) -> Floats:
+    """The share of a layer's channels that each batch keeps alive, given that of every frame.
+
+    Where each frame chooses its own channels a batch keeps what any of them keeps; where frames agree, since the
+    network is pruned once for all or takes the first so many channels, it keeps what the widest frame does.
+    """
+    return kept_by_any(share, batch) if chooses(work) else largest(share, batch)
+
+
+def chooses(work: LayerWork) -> bool:
+    """Whether every frame chooses its own channels."""
+    return "gathered_weights" in work.extra
+
+
+def work_together(work: LayerWork, dense: float, batch: int) -> Floats:
+    """Multiply-accumulates of each batch that runs as one kernel; ``dense`` are those of a full frame.
+
+    Frames that are smaller as a whole are padded to the largest; of positions scattered over the map each frame brings
+    its own.
+    """
+    frames = sizes(work.macs.shape[0], batch)
+    if dense <= 0:
+        return largest(work.macs, batch) * frames
+    places = np.maximum(work.output_positions, 1e-12)
+    channels = channels_together(work, work.macs / dense / places, batch)
+    if work.piece_fraction is None:
+        return np.asarray(channels * largest(places, batch) * frames * dense)
+    alone = places.shape[0] == 1
+    return np.asarray(channels * (places * frames if alone else summed(places, batch)) * dense)
+
+
+def gathered(work: LayerWork, batch: int) -> tuple[Floats, Floats]:
+    """Bytes that a library collects into dense operands before the kernel of each batch, and the kernels that do it.
+
+    It reads what is alive and writes it side by side: weights of the channels that any frame of the batch keeps,
+    windows of the positions of each. One gathering kernel a batch.
+    """
+    layer, moved = work.layer, np.zeros(1)
+    weights = work.extra.get("gathered_weights")
+    if weights is not None and layer.weights:
+        united = kept_by_any(weights / layer.weights, batch)
+        moved = moved + united * layer.weight_bytes
+    inputs = work.extra.get("gathered_inputs")
+    if inputs is not None:
+        moved = moved + summed(inputs * work.executed, batch) * layer.input_bits / 8
+    return moved, (moved > 0).astype(np.float64)
+
+
 def sizes(frames: int, batch: int) -> Floats:
     """Frames in each batch; a single full one where every frame is alike (``frames`` is 1)."""
     if frames == 1 or batch == 1:
         return np.full(1, float(batch))
     return np.add.reduceat(np.ones(frames), np.arange(0, frames, batch))
-
-
-def scaled(share: Callable[[npt.ArrayLike, int], Floats], dense: float, work: Floats, batch: int) -> Floats:
-    """An amount that is ``dense`` in a full frame and ``work`` in each of these, as ``share`` counts batches of it."""
-    if dense <= 0:
-        return largest(work, batch) * sizes(work.shape[0], batch)
-    return share(work / dense, batch) * dense * sizes(work.shape[0], batch)
 
 
 def _edges(array: Floats, batch: int) -> npt.NDArray[np.int64]:

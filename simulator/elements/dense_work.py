@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from simulator.elements.base import Assignment, ElementConfig, Floats, Ints, Stage, dynamic_energy
-from simulator.elements.batches import kept_by_any, largest, summed
+from simulator.elements.batches import channels_together, largest, summed
 from simulator.elements.pieces import whole_cycles, windows_of
 from simulator.errors import PlatformError
 from workloads.layers import Layer
@@ -48,7 +48,7 @@ def live_channels(work: LayerWork, batch: int) -> tuple[Ints, Ints]:
     count = batches(work, batch)
     live = []
     for share, channels in ((work.input_kept, channels_in(work.layer)), (work.output_kept, work.layer.out_channels)):
-        kept = np.broadcast_to(kept_by_any(share, batch), (count,))
+        kept = np.broadcast_to(channels_together(work, share, batch), (count,))
         live.append(np.maximum(1, np.minimum(channels, np.ceil(kept * channels - 1e-6))).astype(np.int64))
     return live[0], live[1]
 

@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from simulator.elements.base import Assignment, Element, ElementConfig, Floats, Ints, Stage, Window
-from simulator.elements.batches import kept_by_any, largest, scaled, sizes, summed
+from simulator.elements.batches import gathered, largest, sizes, summed, work_together
 from simulator.elements.frameworks import FRAMEWORKS, Framework
 from simulator.elements.kernels import Kernel, kernel_of
 from simulator.elements.options import check_options
@@ -178,7 +178,7 @@ def _main_kernel(gpu: Gpu, framework: Framework, work: LayerWork, assignment: As
     precision, rate = rate_for(config.rate, layer, gpu.name)
     on_tensor_cores = precision in config.tensor_cores
     kernel = _kernel(framework, layer, gpu.name, assignment.options, on_tensor_cores)
-    united = scaled(kept_by_any, float(work.group.macs), work.macs, batch)  # multiply-accumulates of the batch
+    united = work_together(work, float(work.group.macs), batch)  # multiply-accumulates of the batch
     frames = sizes(work.macs.shape[0], batch)
     cycles, blocks = _product_cycles(gpu, framework, kernel, rate, on_tensor_cores, batch)
     dense = max(1.0, float(work.group.macs) * batch)
@@ -194,6 +194,9 @@ def _main_kernel(gpu: Gpu, framework: Framework, work: LayerWork, assignment: As
     launches = runs * steps * (0.0 if rides else 1.0)
     found = _Launched(gpu, layer, "", (cycles * united / dense + operations + waits) * runs, launches, blocks)
     _add_traffic(found, framework, work, kernel, batch)
+    collected, gathers = gathered(work, batch)
+    found.reads, found.writes = found.reads + collected, found.writes + collected
+    found.launch_counts = found.launch_counts + gathers * runs
     energy = config.energy
     if energy is not None and energy.mac is not None:
         found.energy["mac"] = united * (kernel.multiplies / layer.macs if kernel.multiplies else 1.0) * energy.mac

@@ -63,6 +63,8 @@ def fbs_stream(
             "add": np.array([float(layer.input_elements)]),  # the l1 norm that subsamples each channel
         }
     work = structured_work(network, kept, overhead)
+    for name in overhead:  # the predictor and the selection run before the convolution, each a kernel of its own
+        work[name] = replace(work[name], extra={"kernels": np.array([3.0])})
     if density < 1.0:
         work = _with_new_weights(work, kept, count, seed)
     return TokenStream(

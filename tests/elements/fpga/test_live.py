@@ -50,7 +50,8 @@ def _pair(middle: int = 16) -> Network:
 
 def _work(name: str = "two", **changes: float) -> LayerWork:
     group = next(g for g in _pair().groups() if g.name == name)
-    return replace(LayerWork.static(group), **{key: np.array([value]) for key, value in changes.items()})
+    arrays: dict[str, Any] = {key: np.array([value]) for key, value in changes.items()}
+    return replace(LayerWork.static(group), **arrays)
 
 
 def _stages(
