@@ -98,7 +98,7 @@ def _plot(rows: Sequence[Row], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from simulator.report.colours import PALETTE
+    from simulator.report.style import PALETTE
 
     drawn = [row for row in rows if row.reference > 0 and row.simulated > 0]
     groups = list(dict.fromkeys(row.group for row in drawn))

@@ -26,6 +26,8 @@ _BY_MODEL = {
     "neuromorphic": SKY,
     "dma": "#4D4D4D",
 }
+PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK, YELLOW)
+"""Colours for what is no element, in the order of use."""
 _SPARE = (YELLOW, PURPLE, SKY, VERMILION, GREEN, ORANGE, BLUE)
 
 # How the states of a slot are drawn: lightness towards white (None: the element's own colour), and hatching.
