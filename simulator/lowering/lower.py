@@ -155,11 +155,13 @@ class _Lowering:
     ) -> list[Stage]:
         """Traffic of a streaming element to its memory, where a tensor enters from outside the fabric or leaves it."""
         first, last = stages[0], stages[-1]
-        outside = [size for port, size in zip(sources, _input_bytes(work), strict=True) if port.element != element]
+        sizes = [int(np.prod(shape)) for shape in work.layer.in_shapes]
+        outside = sum(size for port, size in zip(sources, sizes, strict=True) if port.element != element)
         if outside and first.read_bytes is None:
-            stages[0] = dataclasses.replace(first, read_bytes=np.full((1, 1), sum(outside) / first.pieces))
+            amounts = work.input_bytes[:, None] * (outside / sum(sizes) / first.pieces)
+            stages[0] = dataclasses.replace(first, read_bytes=amounts)
         if self._leaves(group, element) and last.write_bytes is None:
-            amounts = np.full((1, 1), work.group.output_bytes / last.pieces)
+            amounts = work.output_bytes[:, None] / last.pieces
             stages[-1] = dataclasses.replace(stages[-1], write_bytes=amounts)
         return stages
 
@@ -282,10 +284,3 @@ def _in_pipeline(writer: ActorDraft) -> int:
     frames = max(1, writer.firings.frames)
     pace = max(1, writer.compute.total() // max(1, frames * writer.token_edges.size))
     return -(-writer.latency // pace)
-
-
-def _input_bytes(work: LayerWork) -> list[float]:
-    """Bytes a frame of each input tensor."""
-    total = sum(int(np.prod(shape)) for shape in work.layer.in_shapes)
-    share = float(work.input_bytes.mean()) / max(1, total)
-    return [int(np.prod(shape)) * share for shape in work.layer.in_shapes]
