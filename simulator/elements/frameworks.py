@@ -14,7 +14,8 @@ from types import MappingProxyType
 from simulator.elements.libraries import Library
 from workloads.layers import ACTIVATION_KINDS
 
-_ELEMENTWISE = frozenset(ACTIVATION_KINDS | {"batch_norm"})
+_ACTIVATIONS = frozenset(ACTIVATION_KINDS)
+_ELEMENTWISE = _ACTIVATIONS | {"batch_norm"}
 _TILES = ((128, 128), (128, 64), (64, 64), (64, 32), (32, 32))
 _TENSOR_TILES = ((256, 128), (128, 128), (128, 64), (64, 64), (64, 32))
 
@@ -25,7 +26,9 @@ class Framework:
     thread block, the best is taken) and ``tensor_tiles`` (on tensor cores) quantise a product, none of them leaves it a
     plain roofline. ``reach`` is the side of a tile that reaches half of the processor's arithmetic, since a tile of
     side n loads 2 n operands for n x n products; ``splits`` the ways to cut a reduction among blocks.
-    ``in_place``: kinds that cost nothing because their inputs are written where they are read.
+    ``in_place``: kinds that cost nothing because their inputs are written where they are read. ``host_overlap`` is how
+    far its host runs ahead of the device, fitted once a framework to ResNet-50 against batch on two GPUs (NVIDIA
+    DeepLearningExamples) and rounded; TensorRT's engines launch a whole network ahead.
     """
 
     library: Library
@@ -35,6 +38,7 @@ class Framework:
     tensor_reach: float = 48.0
     splits: tuple[int, ...] = (1,)
     in_place: frozenset[str] = frozenset()
+    host_overlap: float = 0.0
 
 
 _SHARES = MappingProxyType({"depthwise": 0.25, "grouped": 0.5})
@@ -43,20 +47,29 @@ FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
     {
         "plain": Framework(Library("plain", fused=_ELEMENTWISE)),
         "tensorrt": Framework(
-            Library("tensorrt", ("winograd-2",), share=_SHARES, depth=16.0, fused=_ELEMENTWISE | {"add"}),
+            Library("tensorrt", ("winograd-2",), share=_SHARES, depth=8.0, fused=_ELEMENTWISE | {"add"}),
             _TILES,
             _TENSOR_TILES,
             splits=(1, 2, 4, 8),
             in_place=frozenset({"concat"}),
+            host_overlap=1.0,
         ),
         "tensorflow": Framework(
-            Library("tensorflow", ("winograd-2",), share=_SHARES, depth=16.0), _TILES, _TENSOR_TILES, splits=(1, 2)
+            Library("tensorflow", ("winograd-2",), share=_SHARES, depth=8.0, fused=_ACTIVATIONS | {"add"}),
+            _TILES,
+            _TENSOR_TILES,
+            splits=(1, 2),
+            host_overlap=0.5,
         ),
         "pytorch": Framework(
-            Library("pytorch", ("winograd-2",), share=_SHARES, depth=16.0), _TILES, _TENSOR_TILES, splits=(1, 2)
+            Library("pytorch", ("winograd-2",), share=_SHARES, depth=8.0),
+            _TILES,
+            _TENSOR_TILES,
+            splits=(1, 2),
+            host_overlap=0.8,
         ),
         "ncnn-vulkan": Framework(
-            Library("ncnn-vulkan", ("winograd-2",), share=_SHARES, depth=16.0, fused=_ELEMENTWISE),
+            Library("ncnn-vulkan", ("winograd-2",), share=_SHARES, depth=8.0, fused=_ELEMENTWISE),
             _TILES,
             _TENSOR_TILES,
         ),

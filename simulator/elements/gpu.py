@@ -44,8 +44,8 @@ class GpuConfig(ElementConfig):
         "plain", description="What launches its kernels: fusion, convolution algorithms, tiles"
     )
     launch: Duration = Field(Fraction(0), description="Time from the launch of a kernel to its first instruction")
-    host_overlap: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.0, description="Part of the shorter of host and device time that runs beside the other"
+    host_overlap: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="Part of the shorter of host and device time that runs beside the other; the framework's own"
     )
     kernel_floor: Duration = Field(Fraction(0), description="Time on the device to begin and to drain a kernel")
     barrier: Duration = Field(Fraction(0), description="Between dependent steps inside one kernel, e.g. of a solver")
@@ -78,13 +78,16 @@ class Gpu(Element):
     def arrange(self, works: Sequence[LayerWork], assignments: Sequence[Assignment]) -> Sequence[Mapping[str, Any]]:
         """How much of its launches a network shows, given that the host runs ahead of the device or behind it."""
         config = self.config
-        if not config.host_overlap or not config.launch:
+        overlap = config.host_overlap
+        if overlap is None:
+            overlap = FRAMEWORKS[config.framework].host_overlap
+        if not overlap or not config.launch:
             return [{} for _ in works]
         parts = [self._kernels(w, a) for w, a in zip(works, assignments, strict=True) if self.supports(w.layer.kind)]
         kernels = [kernel for each in parts for kernel in each]
         host = sum(kernel.launches for kernel in kernels) * float(config.launch * self.clock_hz)
         device = sum(kernel.device for kernel in kernels)
-        exposed = 1.0 if host == 0 else (host - config.host_overlap * min(host, device)) / host
+        exposed = 1.0 if host == 0 else (host - overlap * min(host, device)) / host
         return [{"exposed": exposed} for _ in works]
 
     def stages(self, work: LayerWork, assignment: Assignment) -> Sequence[Stage]:

@@ -74,7 +74,7 @@ LIBRARIES: Mapping[str, Library] = MappingProxyType(
             Library(
                 "ncnn",
                 ("winograd-4", "im2col"),
-                share=MappingProxyType({"winograd-4": 0.7, "winograd-2": 0.7, "depthwise": 0.6, "grouped": 0.6}),
+                share=MappingProxyType({"winograd-4": 0.8, "winograd-2": 0.8, "depthwise": 0.6, "grouped": 0.6}),
                 tile=(8, 8),
                 depth=16.0,
                 fused=_ELEMENTWISE,
