@@ -42,7 +42,7 @@ class State(NamedTuple):
         return State(self.memory.copy(), self.times.copy())
 
 
-class _Memory:
+class Memory:
     """Blocks of cells one behind the other; a block may be filled after it has been placed."""
 
     def __init__(self) -> None:
@@ -60,6 +60,14 @@ class _Memory:
     def reserve(self, cells: int) -> int:
         """The address of so many zeros."""
         return self.place(np.zeros(cells, dtype=np.int64))
+
+    def joined(self) -> Ints:
+        """All blocks as one array."""
+        return np.concatenate(self.blocks)
+
+    def cursor_at(self, series: Series) -> int:
+        """The address of a new cursor at firing 0 of a series."""
+        return self.place(np.array(self.cursor(series), dtype=np.int64))
 
     def cursor(self, series: Series) -> tuple[int, ...]:
         """The row of a cursor at firing 0 of a series."""
@@ -94,7 +102,7 @@ class _Flattener:
     def __init__(self, plan: Plan, counting: bool, bins: int) -> None:
         self.plan, self.counting, self.bins = plan, counting, bins
         self.is_lossy = any(a.drop for a in plan.actors)
-        self.memory = memory = _Memory()
+        self.memory = memory = Memory()
         self.run, _ = self.table(1, col.RUN_COLUMNS)
         self.actors, self.actors_at = self.table(len(plan.actors), col.ACTOR_COLUMNS)
         self.channels, self.channels_at = self.table(len(plan.channels), col.CHANNEL_COLUMNS)
@@ -256,7 +264,7 @@ class _Flattener:
             row[col.ACTIVE_ROWS] = self.memory.reserve(self.flows_at_once[index] * col.ACTIVE_COLUMNS)
             row[col.SERVER_TIMER] = self.leaf(col.SERVER_LEAF, self.servers_at + index * col.SERVER_COLUMNS)
 
-    def _run_row(self, memory: _Memory) -> None:
+    def _run_row(self, memory: Memory) -> None:
         """Time 0: every actor is to be looked at once."""
         plan, run = self.plan, self.run[0]
         count = len(plan.actors)
@@ -293,4 +301,4 @@ def flatten(plan: Plan, *, counting: bool = False, bins: int = 0) -> State:
     flat = _Flattener(plan, counting, bins)
     cells = (2 if counting else 3) * flat.columns
     times = np.zeros(cells, dtype=np.int64) if counting else np.empty(cells, dtype=np.int64)
-    return State(np.concatenate(flat.memory.blocks), times)
+    return State(flat.memory.joined(), times)

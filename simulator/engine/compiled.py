@@ -12,13 +12,13 @@ from simulator.engine import _columns as col
 from simulator.engine.arrays import State, flatten
 from simulator.engine.fast_forward import Watch
 from simulator.engine.growth import grow
+from simulator.engine.static_order import run_static_order, why_not_static
+from simulator.errors import PlanError
 from simulator.plan import Ints, Plan
 from simulator.trace import Trace
 
 Progress = Callable[[int, int, int], None]
 Path = Literal["auto", "events", "static_order"]
-
-_REASON = "event loop"
 
 _CHUNK = 2_000_000
 """Departures between two looks at the keyboard: some tenths of a second."""
@@ -34,14 +34,33 @@ def run_compiled(
     ``PlanError`` where it does not hold; "auto" takes it where it does, and the Trace's ``reason`` says why or why not.
     Raises ``DeadlockError`` when nothing can move and firings remain.
     """
-    state = flatten(plan)
-    state, outcome = drive(state, until=until, progress=progress, firings=plan.firings)
-    trace = _trace(plan, state, outcome, until)
+    why_events = _why_events(plan, until, path)
+    if not why_events:
+        found = run_static_order(plan)
+        if found is not None:
+            if progress:
+                progress(found.now, plan.firings, plan.firings)
+            return found
+        why_events = "its order is static, but it does not run to its end"
+    state, outcome = drive(flatten(plan), until=until, progress=progress, firings=plan.firings)
+    trace = _trace(plan, state, outcome, until, f"event loop: {why_events}")
     if outcome == col.STUCK:
         from simulator.deadlock import deadlock_error
 
         raise deadlock_error(plan, trace)
     return trace
+
+
+def _why_events(plan: Plan, until: int | None, path: Path) -> str:
+    """Why the event loop is to run; empty for the static order."""
+    if path == "events":
+        return "asked for"
+    reason = why_not_static(plan)
+    if not reason and until is not None:
+        reason = "it stops at a given tick"
+    if reason and path == "static_order":
+        raise PlanError(f"the order of firings is not static: {reason}; use path 'auto' or 'events'")
+    return reason
 
 
 def drive(
@@ -76,7 +95,7 @@ def drive(
         return state, col.PAUSED
 
 
-def _trace(plan: Plan, state: State, outcome: int, until: int | None) -> Trace:
+def _trace(plan: Plan, state: State, outcome: int, until: int | None, reason: str) -> Trace:
     """The columns as one array an actor; what has not happened is -1."""
     length = int(state.memory[col.COLUMN_LENGTH])
     starts, services, ends, voids = [], [], [], []
@@ -93,7 +112,7 @@ def _trace(plan: Plan, state: State, outcome: int, until: int | None) -> Trace:
     if outcome == col.PAST_UNTIL and until is not None:
         now = until
     return Trace(
-        tuple(starts), tuple(services), tuple(ends), tuple(voids), now, outcome == col.FINISHED, "compiled", _REASON
+        tuple(starts), tuple(services), tuple(ends), tuple(voids), now, outcome == col.FINISHED, "compiled", reason
     )
 
 

@@ -1,0 +1,179 @@
+"""Marked graphs: all actors fire equally often and move one token a firing, as the stages of a streaming pipeline do.
+
+Firing k then depends on firings k - lag of its neighbours with constant lags, so the recurrence needs no counting of tokens.
+It is evaluated in blocks of firings: within a block an actor needs nothing from actors behind it in the order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.engine import _marked_columns as col
+from simulator.engine.arrays import Memory
+from simulator.plan import Actor, Ints, Plan, Series
+from simulator.trace import Trace
+
+_LONGEST_BLOCK = 512
+"""Firings of an actor in one go: what the block touches stays in the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """A time that a firing waits for: that of firing ``k - lag`` of ``actor``; its start, its end, or the arrival of its tokens.
+
+    ``column`` is START, END or ARRIVAL of the four columns that an actor has.
+    """
+
+    actor: int
+    lag: int
+    column: int
+
+
+def run_marked_graph(plan: Plan) -> Trace | None:
+    """The Trace of a marked graph with static order; None if it is none, or depends on itself."""
+    from simulator.engine._kernel import run_blocks
+    from simulator.engine.static_order import complete_trace
+
+    found = _needs(plan)
+    if found is None:
+        return None
+    starts, ends = found
+    firings = plan.actors[0].firings
+    order = _order(plan, starts, ends)
+    if order is None:
+        return None
+    place = {actor: i for i, actor in enumerate(order)}
+    behind = [
+        need.lag
+        for needs in (starts, ends)
+        for actor, wanted in enumerate(needs)
+        for need in wanted
+        if place[need.actor] > place[actor]
+    ]
+    block = min([_LONGEST_BLOCK, *behind])
+    pad = max(1, max((n.lag for needs in (starts, ends) for wanted in needs for n in wanted), default=1))
+    memory, times, columns = _flatten(plan, starts, ends, order, pad)
+    run_blocks(memory, times, firings, block)
+    cut = [[times[first : first + firings] for first in three] for three in columns]
+    return complete_trace(plan, *([three[i] for three in cut] for i in range(3)), "a marked graph")
+
+
+def _offset(series: Series) -> int | None:
+    """``c`` if the series is ``k + 1 + c``."""
+    pattern = series.pattern
+    if series.step != pattern.size and series.length > pattern.size:
+        return None
+    if pattern.size > 1 and not (np.diff(pattern) == 1).all():
+        return None
+    return int(pattern[0]) - 1
+
+
+def _is_one(series: Series) -> bool:
+    return series.step == 0 and bool((series.pattern == 1).all())
+
+
+def _needs(plan: Plan) -> tuple[list[list[_Needs]], list[list[_Needs]]] | None:
+    """What the starts and the ends of each actor's firings wait for; None if the plan is no marked graph."""
+    if len({actor.firings for actor in plan.actors}) != 1 or plan.actors[0].firings == 0:
+        return None
+    starts: list[list[_Needs]] = [[] for _ in plan.actors]
+    ends: list[list[_Needs]] = [[] for _ in plan.actors]
+    writers = {out.channel: (i, out.put) for i, a in enumerate(plan.actors) for out in a.outputs}
+    readers = {port.channel: (i, port) for i, a in enumerate(plan.actors) for port in a.inputs}
+    for index, channel in enumerate(plan.channels):
+        if index not in writers or index not in readers:
+            return None
+        (writer, put), (reader, port) = writers[index], readers[index]
+        need, free = _offset(port.need), _offset(port.free)
+        # A reader that gives back k + 1 in all frees one token a firing from its first firing on; windows do not.
+        if not _is_one(put) or need is None or free != 0 or channel.initial < need:
+            return None
+        starts[reader].append(_Needs(writer, channel.initial - need, col.ARRIVAL))
+        if channel.capacity is not None:
+            rule = plan.discipline_of(index)
+            lag = channel.capacity - channel.initial
+            if lag < 0 or writer == reader:
+                return None
+            wants = starts if rule.claims_at_start else ends
+            wants[writer].append(_Needs(reader, lag, col.START if rule.releases_at_start else col.END))
+    for index, actor in enumerate(plan.actors):
+        if 1 < actor.concurrency < actor.firings:
+            starts[index].append(_Needs(index, actor.concurrency, col.END))
+    # A time further back than the first firing is never waited for.
+    firings = plan.actors[0].firings
+    return tuple([[n for n in wanted if n.lag < firings] for wanted in needs] for needs in (starts, ends))
+
+
+def _order(plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]]) -> list[int] | None:
+    """Actors such that each comes behind those whose present firing it waits for; None if they wait for one another."""
+    now = [{n.actor for n in starts[i] + ends[i] if n.lag == 0} for i in range(len(plan.actors))]
+    order: list[int] = []
+    placed: set[int] = set()
+    while len(order) < len(now):
+        free = next((i for i, wanted in enumerate(now) if i not in placed and wanted <= placed), None)
+        if free is None:
+            return None
+        order.append(free)
+        placed.add(free)
+    return order
+
+
+def _flatten(
+    plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]], order: list[int], pad: int
+) -> tuple[Ints, Ints, list[tuple[int, int, int]]]:
+    """Memory, an array for all times (0 in front of every column), and where the columns of each actor begin."""
+    firings = plan.actors[0].firings
+    width = firings + pad
+    memory = Memory()
+    run = np.zeros(col.RUN_COLUMNS, dtype=np.int64)
+    memory.place(run)
+    run[col.ACTORS] = memory.size
+    rows = np.zeros((len(plan.actors), col.ACTOR_COLUMNS), dtype=np.int64)
+    memory.place(rows)
+    run[col.ACTORS_END] = memory.size
+    columns: dict[int, tuple[int, int, int, int]] = {}
+    used = 0
+    for index, actor in enumerate(plan.actors):
+        parts = [used, used + width]
+        parts.append(parts[1] + width if ends[index] or _overlaps(actor) else parts[1])
+        parts.append(parts[2] + width if actor.latency.maximum() > 0 else parts[2])
+        used = parts[3] + width
+        columns[index] = (parts[0] + pad, parts[1] + pad, parts[2] + pad, parts[3] + pad)
+    for row, index in zip(rows, order, strict=True):
+        actor = plan.actors[index]
+        row[[col.START, col.SERVED, col.END, col.ANY_ARRIVAL]] = columns[index]
+        row[col.OVERLAPS] = _overlaps(actor)
+        row[col.COMPUTE] = memory.cursor_at(actor.compute)
+        row[col.RELEASE] = memory.cursor_at(actor.release) if actor.release.maximum() > 0 else -1
+        row[col.LATENCY] = memory.cursor_at(actor.latency) if actor.latency.maximum() > 0 else -1
+        for needs, first in ((starts, col.WAITS), (ends, col.HOLDS)):
+            places = [columns[n.actor][n.column] - n.lag for n in needs[index]]
+            row[first] = memory.place(np.array(places, dtype=np.int64))
+            row[first + 1] = memory.size
+        _make_plain(memory, row, actor, [columns[n.actor][n.column] - n.lag for n in starts[index] + ends[index]], len(ends[index]))
+    run[col.ALL_PLAIN] = rows[:, col.PLAIN].all()
+    three = [columns[i][:3] for i in range(len(plan.actors))]
+    return memory.joined(), np.zeros(used, dtype=np.int64), three
+
+
+def _make_plain(memory: Memory, row: Ints, actor: Actor, places: list[int], holds: int) -> None:
+    """Fill the cells of a plain stage, if the actor is one. A stage that waits for less waits for its own last departure again."""
+    waits = len(places) - holds
+    is_constant = actor.compute.step == 0 and bool((actor.compute.pattern == actor.compute.pattern[0]).all())
+    has_each = actor.compute.period >= actor.firings
+    bare = not row[col.OVERLAPS] and row[col.RELEASE] < 0 and row[col.LATENCY] < 0
+    if not bare or waits > 2 or holds > 1 or not (is_constant or has_each):
+        return
+    row[col.PLAIN] = 1
+    own = int(row[col.END]) - 1
+    row[col.ONE], row[col.TWO] = (places[:waits] + [own, own])[:2]
+    row[col.HELD] = places[-1] if holds else own
+    row[col.TIMES] = memory.place(actor.compute.pattern[:1] if is_constant else actor.compute.pattern)
+    row[col.TIMES_STEP] = not is_constant
+
+
+def _overlaps(actor: Actor) -> bool:
+    """Whether several firings can be under way at once."""
+    return min(actor.concurrency, actor.firings) > 1
