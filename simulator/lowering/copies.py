@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from simulator.lowered import ActorNote, Amounts, ChannelNote, Role
 from simulator.lowering.drafts import ActorDraft, PlanDraft
+from simulator.lowering.stages import memory_flow
 from simulator.lowering.timebase import TimeBase
 from simulator.plan import Flow
-from simulator.platform import Dma, Platform
+from simulator.platform import Dma, Memory, Platform
 from simulator.series import Series
 
 
@@ -42,28 +44,36 @@ class Route:
 def add_copy(draft: PlanDraft, base: TimeBase, platform: Platform, port: Port, route: Route) -> Port:
     """Adds the DMA actor that copies a tensor along the route, and says where it can be read then.
 
-    Each token is a transfer: set-up time on a channel of the engine, and whole bursts through both memories and the
-    link.
+    Each token is a transfer: set-up time on a channel of the engine (with the latency of the memory it reads), then
+    whole bursts through both memories and the link.
     """
     dma, tokens = route.dma, port.actor.token_edges
     grid = dataclasses.replace(port.actor.firings, pieces=tokens.size, batch=1)
     amounts = np.full(1, float(dma.moved_bytes(int(np.ceil(port.frame_bytes / tokens.size)))))
-    work = Series.periodic(base.work(amounts), grid.count)
+    none = np.zeros(1)
     flows: list[Flow] = []
     moved: dict[tuple[str, str], Amounts] = {}
-    for memory, way in ((port.memory, "read"), (route.memory, "write")):
-        if memory is not None:
-            flows.append(Flow(draft.server(memory, base.rate(platform.memories[memory].bandwidth)), work))
-            moved[(memory, way)] = Amounts(amounts)
-    if dma.bandwidth is not None:
-        cap = base.rate(dma.bandwidth)
-        flows.append(Flow(draft.server(dma.name, cap * dma.config.channels), work, cap))
+    ends: list[Memory] = []
+    for name, way in ((port.memory, "read"), (route.memory, "write")):
+        if name is not None:
+            memory = platform.memories[name]
+            load = memory.port_bytes(amounts, none) if way == "read" else memory.port_bytes(none, amounts)
+            flows.append(memory_flow(draft, base, memory, Series.periodic(base.work(load), grid.count)))
+            moved[(name, way)] = Amounts(amounts)
+            ends.append(memory)
+    # The set-up comes before the transfer: it is time of the channel, so it is work on the link at the channel's rate.
+    setup = dma.setup + (platform.memories[port.memory].latency if port.memory is not None else 0)
+    bandwidth = dma.bandwidth or min((memory.bandwidth for memory in ends), default=None)
+    if bandwidth is not None:
+        cap = base.rate(bandwidth)
+        link = base.work(amounts) + math.ceil(setup / base.tick) * cap
+        flows.append(Flow(draft.server(dma.name, cap * dma.config.channels), Series.periodic(link, grid.count), cap))
     transfer = None if dma.config.energy is None else dma.config.energy.transfer
     actor = ActorDraft(
         name=f"{dma.name}:{port.layer}->{route.element}",
         resource=draft.resource(dma.name, dma.config.channels, dma.name),
         firings=grid,
-        compute=Series.constant(base.from_seconds(dma.setup), grid.count),
+        compute=Series.constant(base.from_seconds(setup), grid.count),
         written=tokens,
         priority=route.priority,
         flows=flows,

@@ -17,7 +17,7 @@ from simulator.lowering.counts import Firings
 from simulator.lowering.drafts import ActorDraft, PlanDraft
 from simulator.lowering.timebase import TimeBase
 from simulator.plan import Flow
-from simulator.platform import Platform
+from simulator.platform import Memory, Platform
 from simulator.series import Series
 from workloads.tokens import LayerWork
 
@@ -109,8 +109,12 @@ def _flows(draft: PlanDraft, base: TimeBase, place: Place, traffic: Mapping[str,
         return []
     memory = place.platform.memories[place.memory]
     period = max(amounts.size for amounts in traffic.values())
-    total = np.zeros(period)
-    for amounts in traffic.values():
-        total += np.resize(amounts, period)
-    server = draft.server(memory.name, base.rate(memory.bandwidth))
-    return [Flow(server, Series.periodic(base.work(total), firings))]
+    read, write = (np.resize(traffic.get(way, np.zeros(1)), period) for way in ("read", "write"))
+    work = Series.periodic(base.work(memory.port_bytes(read, write)), firings)
+    return [memory_flow(draft, base, memory, work)]
+
+
+def memory_flow(draft: PlanDraft, base: TimeBase, memory: Memory, work: Series) -> Flow:
+    """Work on a memory that all its users share, as fast as one user's port carries it."""
+    cap = None if memory.port_bandwidth is None else base.rate(memory.port_bandwidth)
+    return Flow(draft.server(memory.name, base.rate(memory.bandwidth)), work, cap)

@@ -10,6 +10,8 @@ from fractions import Fraction
 from math import ceil
 from typing import Annotated, Any
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from simulator.errors import UnitError
@@ -30,6 +32,7 @@ from simulator.units import (
 __all__ = ["Dma", "DmaConfig", "Fifo", "FifoConfig", "Memory", "MemoryConfig", "MemoryEnergy", "TransferEnergy"]
 
 Count = Annotated[int, Field(ge=1)]
+Floats = npt.NDArray[np.float64]
 
 
 class _Config(BaseModel):
@@ -73,9 +76,15 @@ class MemoryConfig(_Clocked):
     bandwidth: ClockedBandwidth = Field(description="Peak of reads and writes together")
     read_bandwidth: ClockedBandwidth | None = Field(None, description="Peak of reads alone, at most the bandwidth")
     write_bandwidth: ClockedBandwidth | None = Field(None, description="Peak of writes alone, at most the bandwidth")
+    port_bandwidth: ClockedBandwidth | None = Field(
+        None, description="What one user's port carries; as much as the memory unless given"
+    )
     efficiency: Share = Field(1.0, description="Share of the peak that long mixed traffic reaches")
+    read_efficiency: Share | None = Field(None, description="Share that reads alone reach; 'efficiency' unless given")
+    write_efficiency: Share | None = Field(None, description="Share that writes alone reach; 'efficiency' unless given")
     latency: ClockedDuration = Field(Span(Fraction(0), False), description="From a request to its first byte")
     banks: Count = Field(1, description="Banks that are accessed independently; the bandwidth is that of all")
+    interleaved: bool = Field(True, description="Addresses go round the banks; if not, a user reaches one at a time")
     serves: tuple[str, ...] | None = Field(
         None, min_length=1, description="Processing elements that reach it directly; all unless given"
     )
@@ -102,6 +111,7 @@ class DmaConfig(_Clocked):
     burst: Bytes | None = Field(None, description="Bytes of one request; a transfer is a whole number of them")
     latency: ClockedDuration = Field(Span(Fraction(0), False), description="From a request to its first byte")
     outstanding: Count = Field(1, description="Requests in flight on one channel")
+    gap: ClockedDuration = Field(Span(Fraction(0), False), description="Idle time of the channel after each burst")
     energy: TransferEnergy | None = Field(None, description="Energy by cause; not modelled where absent")
 
     @field_validator("moves")
@@ -118,7 +128,7 @@ class DmaConfig(_Clocked):
             raise ValueError("a burst of nothing; write at least '1 B', or leave it out")
         return value
 
-    @field_validator("latency")
+    @field_validator("latency", "gap")
     @classmethod
     def _is_paid_by_bursts(cls, value: Span, info: ValidationInfo) -> Span:
         if value.amount and (info.data.get("burst", 1) is None or info.data.get("bandwidth", 1) is None):
@@ -164,12 +174,39 @@ class Memory:
     @property
     def read_bandwidth(self) -> Fraction:
         """Bytes a second that reads alone sustain."""
-        return self._sustained(self.config.read_bandwidth or self.config.bandwidth)
+        return self._sustained(self.config.read_bandwidth or self.config.bandwidth, self.config.read_efficiency)
 
     @property
     def write_bandwidth(self) -> Fraction:
         """Bytes a second that writes alone sustain."""
-        return self._sustained(self.config.write_bandwidth or self.config.bandwidth)
+        return self._sustained(self.config.write_bandwidth or self.config.bandwidth, self.config.write_efficiency)
+
+    @property
+    def port_bandwidth(self) -> Fraction | None:
+        """Bytes a second that one user reaches at most; None where only the memory bounds it.
+
+        Without interleaving that is one bank.
+        """
+        config = self.config
+        limits = [] if config.port_bandwidth is None else [config.port_bandwidth.at(config.clock)]
+        if not config.interleaved and config.banks > 1:
+            limits.append(self.bandwidth / config.banks)
+        return min(limits, default=None)
+
+    def port_bytes(self, read: Floats, write: Floats) -> Floats:
+        """Traffic of each firing as bytes of long mixed traffic, of which the port carries ``bandwidth`` a second.
+
+        Reads and writes of one firing interleave as far as they pair up, at the mixed rate (the bus turns round) or
+        that of the two one after the other, whichever is slower; the rest is of one direction alone.
+        """
+        each_read, each_write = (
+            float(self.bandwidth / self.read_bandwidth),
+            float(self.bandwidth / self.write_bandwidth),
+        )
+        paired = np.minimum(read, write)
+        mixed = max(1.0, (each_read + each_write) / 2)
+        total: Floats = 2 * paired * mixed + (read - paired) * each_read + (write - paired) * each_write
+        return total
 
     @property
     def latency(self) -> Fraction:
@@ -193,8 +230,8 @@ class Memory:
         """Watts drawn all the time; None is not modelled."""
         return None if self.config.energy is None else self.config.energy.idle
 
-    def _sustained(self, peak: DataRate) -> Fraction:
-        return peak.at(self.config.clock) * Fraction(str(self.config.efficiency))
+    def _sustained(self, peak: DataRate, share: float | None = None) -> Fraction:
+        return peak.at(self.config.clock) * Fraction(str(self.config.efficiency if share is None else share))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +250,11 @@ class Dma:
     def bandwidth(self) -> Fraction | None:
         """Bytes a second that one channel sustains; None where only its ends bound it.
 
-        With bursts, ``outstanding`` requests overlap their latency: the rate is
-        min(peak, outstanding * burst / (latency + burst / peak)). This law fits AXI reads from Alveo DDR4 (bursts of
-        4, 16 and 32 beats at 4 outstanding) within 5 % with one latency of 223 ns; source: Xilinx
-        Vitis_Accel_Examples, performance/axi_burst_performance, hardware log in its README.
+        With bursts, ``outstanding`` requests overlap their latency, and each leaves the channel idle for ``gap``: the
+        rate is burst / max(burst / peak + gap, (latency + burst / peak) / outstanding). This law fits AXI reads from
+        Alveo DDR4 (bursts of 4, 16 and 32 beats at 4 and 32 outstanding) within 5 % with one latency of 223 ns, and
+        writes at 32 outstanding exactly with a gap of four clocks; source: Xilinx Vitis_Accel_Examples,
+        performance/axi_burst_performance, hardware log in its README.
         """
         config = self.config
         if config.bandwidth is None:
@@ -224,8 +262,9 @@ class Dma:
         peak = config.bandwidth.at(config.clock)
         if config.burst is None:
             return peak
-        round_trip = config.latency.at(config.clock) + Fraction(config.burst) / peak
-        return min(peak, config.outstanding * config.burst / round_trip)
+        beats = Fraction(config.burst) / peak
+        waiting = (config.latency.at(config.clock) + beats) / config.outstanding
+        return config.burst / max(beats + config.gap.at(config.clock), waiting)
 
     def moved_bytes(self, wanted: int) -> int:
         """Bytes that cross for a transfer of ``wanted`` bytes: whole bursts."""

@@ -65,9 +65,9 @@ def test_a_change_of_element_without_common_memory_goes_through_dma(tmp_path: Pa
     lowered = lower(_platform(tmp_path, _TWO), static_stream(_two_dense(), 1), rules)
     assert [note.role for note in lowered.actors] == [Role.SOURCE, Role.STAGE, Role.DMA, Role.STAGE]
     trace = run(lowered.plan, engine="simpy")
-    # first: 12 cycles of compute against 4 + 12 + 3 bytes at 1 GB/s; copy: 100 ns against 3 bytes; second: 1 cycle
+    # first: 12 cycles of compute against 4 + 12 + 3 bytes at 1 GB/s; copy: 100 ns and 3 bytes at 1 GB/s; second: 1 cycle
     # (6 MACs, 10 a cycle) against 3 + 6 + 2 bytes at 10 GB/s.
-    assert [int(end[0]) for end in trace.end] == [0, 19_000, 119_000, 120_100]
+    assert [int(end[0]) for end in trace.end] == [0, 19_000, 122_000, 123_100]
 
 
 def test_a_batch_runs_once_for_all_its_frames(tmp_path: Path) -> None:
