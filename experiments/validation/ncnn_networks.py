@@ -96,10 +96,7 @@ def _from_table(name: str, rows: Iterable[dict[str, str]]) -> Network:
         kind = _KINDS.get(row["type"])
         if not tensors.layers:
             tensors.keep(Layer("input", "input", (), (), source))
-        if kind == "concat":
-            inputs = tensors.parts(target)
-        else:
-            inputs = tensors.latest(source, 2 if kind == "add" else 1)
+        inputs = tensors.parts(target) if kind == "concat" else tensors.latest(source, 2 if kind == "add" else 1)
         shapes = tuple(tensors.layers[each].out_shape for each in inputs)
         if row["type"] == "conv":
             layer = _conv(row, tuple(inputs), shapes, target)
@@ -142,14 +139,26 @@ def _from_totals(name: str, total: dict[str, int]) -> Network:
     channels = max(1, round((total["weight_params"] - total["fc_macs"]) / pointwise / depth))
     pixels = max(1, round(math.sqrt(outputs / pointwise / channels)))
     tensors = _Tensors()
-    plan = [("pointwise", pointwise), ("depthwise", depthwise), ("other", total["all_layers"] - total["compute_layers"])]
+    plan = [
+        ("pointwise", pointwise),
+        ("depthwise", depthwise),
+        ("other", total["all_layers"] - total["compute_layers"]),
+    ]
     for kind, count in plan:
         for number in range(count):
-            tensors.keep(_mean_layer(tensors, f"{kind}{number + 1}", kind, (round(depth), channels, pixels), wide / max(1, depthwise)))
+            tensors.keep(
+                _mean_layer(
+                    tensors, f"{kind}{number + 1}", kind, (round(depth), channels, pixels), wide / max(1, depthwise)
+                )
+            )
     if dense:
         features = max(1, total["fc_macs"] // 1000)
         inputs = tensors.latest((features,))
-        tensors.keep(Layer("fc", "dense", tuple(inputs), ((features,),), (1000,), weights=total["fc_macs"], macs=total["fc_macs"]))
+        tensors.keep(
+            Layer(
+                "fc", "dense", tuple(inputs), ((features,),), (1000,), weights=total["fc_macs"], macs=total["fc_macs"]
+            )
+        )
     return Network(name, tensors.layers)
 
 
@@ -169,4 +178,6 @@ def _mean_layer(tensors: _Tensors, name: str, kind: str, size: tuple[int, int, i
         weights = depth * channels
         inputs = tuple(tensors.latest(source))
         return Layer(name, "conv", inputs, (source,), shape, kernel=(1, 1), weights=weights, macs=weights * pixels**2)
-    return Layer(name, "sigmoid", tuple(tensors.latest(shape)), (shape,), shape, ops=FrozenMap({"sigmoid": 4 * math.prod(shape)}))
+    return Layer(
+        name, "sigmoid", tuple(tensors.latest(shape)), (shape,), shape, ops=FrozenMap({"sigmoid": 4 * math.prod(shape)})
+    )

@@ -16,8 +16,9 @@ from workloads.layers import ACTIVATION_KINDS
 
 _ACTIVATIONS = frozenset(ACTIVATION_KINDS)
 _ELEMENTWISE = _ACTIVATIONS | {"batch_norm"}
-_TILES = ((128, 128), (128, 64), (64, 64), (64, 32), (32, 32))
-_TENSOR_TILES = ((256, 128), (128, 128), (128, 64), (64, 64), (64, 32))
+# The last of each are those of matrix-vector kernels: without reuse, but without rows that stay empty.
+_TILES = ((128, 128), (128, 64), (64, 64), (64, 32), (32, 32), (8, 64), (1, 128))
+_TENSOR_TILES = ((256, 128), (128, 128), (128, 64), (64, 64), (64, 32), (8, 128))
 
 
 @dataclass(frozen=True, slots=True)
