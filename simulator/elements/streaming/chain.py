@@ -15,6 +15,7 @@ from simulator.elements.streaming.matrix import Unit, matrix_operator, unit_of, 
 from simulator.elements.streaming.operator import Operator, converter
 from simulator.elements.streaming.options import FoldingOptions, check_divides
 from simulator.elements.streaming.resources import Resources
+from simulator.errors import PlatformError
 from workloads.layers import ACTIVATION_KINDS, Layer
 from workloads.network import LayerGroup
 from workloads.windows import extent
@@ -222,8 +223,11 @@ class _Chain:
             )
         check_divides(self.where, "swg_simd", simd, shape.channels, "the channels")
         words = shape.channels // simd
-        if parallel and not depthwise and not pointwise:
-            check_divides(self.where, "parallel_window needs all channels at once: swg_simd", words, 1, "the words")
+        if parallel and not depthwise and not pointwise and words > 1:
+            raise PlatformError(
+                f"{self.where}: parallel_window is true and swg_simd is {simd}; a whole window leaves at once only"
+                f" where all channels do: write swg_simd: {shape.channels}"
+            )
         cycles = formulas.swg(shape, words, style=style, depthwise=depthwise, parallel=parallel)
         depth = formulas.swg_buffer(shape, words, parallel)
         return Operator(
@@ -391,9 +395,7 @@ class _Chain:
             pe * out_bits,
             height * width * channels,
             out_bits,
-            resources=resources.thresholding(
-                channels, pe, input_bits, min(out_bits, 8), self.options.threshold_ram_style
-            ),
+            resources=self._comparators(channels, pe, input_bits, out_bits),
             detail={"pe": pe},
         )
 
