@@ -1,7 +1,7 @@
 """The complete assignment: the user's rules where they speak, else the element that is quickest for the layer.
 
-Where a layer is free, the choice minimises the time of one frame along the layers in order: a layer's time on an
-element (its compute or its memory traffic, whichever is longer) plus the copy that a change of element without
+Where a layer is free, the policy 'latency' minimises the time of one frame along the layers in order: a layer's time on
+an element (its compute or its memory traffic, whichever is longer) plus the copy that a change of element without
 common memory costs.
 """
 
@@ -16,6 +16,7 @@ from simulator.elements.precision import in_precision
 from simulator.errors import MappingError, PlatformError, did_you_mean
 from simulator.mapping.estimate import memory_bandwidth, stage_seconds
 from simulator.mapping.mapping import LayerMapping, LayerRule, MappingRules
+from simulator.mapping.pipeline import balance
 from simulator.platform import Platform
 from simulator.platform.routes import dma_between
 from workloads.network import LayerGroup
@@ -41,7 +42,9 @@ def assign(platform: Platform, stream: TokenStream, rules: MappingRules | None =
         deployed[name] = [_deploy(work, rule, element) for work, rule in zip(works, wanted, strict=True)]
         allowed = [i for i, rule in enumerate(wanted) if rule.element in (None, name)]
         _price(platform, element, deployed[name], wanted, allowed, costs, reasons)
-    chosen = _cheapest(platform, works, costs, reasons)
+    chosen = _in_a_pipeline(platform, works, costs) if rules.policy == "pipeline" else None
+    if chosen is None:
+        chosen = _cheapest(platform, works, costs, reasons)
     return _finish(platform, deployed, wanted, chosen, rules)
 
 
@@ -119,6 +122,17 @@ def _share_pipeline(costs: Sequence[dict[str, float]], name: str) -> None:
     for cost in costs:
         if cost[name] < _NEVER:
             cost[name] = max(times) / len(times)
+
+
+def _in_a_pipeline(
+    platform: Platform, works: Sequence[LayerWork], costs: Sequence[Mapping[str, float]]
+) -> list[str] | None:
+    """Consecutive layers an element, balanced for throughput; None where the rules leave no such cut."""
+
+    def copy_seconds(i: int, before: str, after: str) -> float:
+        return _switch_seconds(platform, before, after, works[i])
+
+    return balance(list(platform.processing_elements), costs, copy_seconds)
 
 
 def _cheapest(

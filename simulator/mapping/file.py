@@ -4,6 +4,7 @@
 
     format: mapping/1
     element: gpu                      # for every layer that no rule names; left out: chosen automatically
+    policy: pipeline                  # ... so that the slowest element is quickest; 'latency' unless given
     layers:
       - {match: 'conv*', element: fpga, granularity: pixel, options: {pe: 16, simd: 32}}
       - {match: 'kind:dense', element: cpu, cores: 1}
@@ -64,6 +65,9 @@ class MappingFile(BaseModel):
     granularity: str | None = Field(None, description="Granularity of every layer that no rule names")
     precision: str | None = Field(None, description="Precision of a network without one of its own")
     batch: int | None = Field(None, ge=1, description="Frames that run together, of every layer that no rule names")
+    policy: Literal["latency", "pipeline"] = Field(
+        "latency", description="What an automatic choice of elements is for: a frame's latency, or throughput"
+    )
     input_frames: int = Field(2, ge=1, description="Frames that wait at the entrance of a lossy stream")
     layers: tuple[_LayerEntry, ...] = Field((), description="Rules, later ones win")
     fifos: tuple[_FifoEntry, ...] = Field((), description="Depths of channels between layers")
@@ -96,6 +100,7 @@ def load_mapping(path: str | Path) -> MappingRules:
         precision=file.precision,
         batch=file.batch,
         input_frames=file.input_frames,
+        policy=file.policy,
         text=text,
     )
 

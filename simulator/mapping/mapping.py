@@ -59,8 +59,9 @@ class Folding(Protocol):
 class MappingRules:
     """A mapping as written: later rules win over earlier ones, key by key; what no rule names is chosen automatically.
 
-    ``input_frames`` is how many frames wait at the entrance of a lossy stream before one is dropped. ``folding`` is a
-    file that speaks of layers by their order, not by their name.
+    ``input_frames`` is how many frames wait at the entrance of a lossy stream before one is dropped. ``policy`` says
+    what an automatic choice is for: the 'latency' of a frame, or throughput, with the elements as a 'pipeline'.
+    ``folding`` is a file that speaks of layers by their order, not by their name.
     """
 
     layers: Sequence[LayerRule] = ()
@@ -70,6 +71,7 @@ class MappingRules:
     precision: str | None = None
     batch: int | None = None
     input_frames: int = 2
+    policy: str = "latency"
     text: str = ""
     folding: Folding | None = None
 
