@@ -60,11 +60,16 @@ def stages_table(run: Run) -> pd.DataFrame:
     return tidy(pd.DataFrame(rows))
 
 
+_FABRIC = frozenset({"lut", "bram18", "uram", "dsp"})
+"""Figures of a model that add up over the stages of a layer."""
+
+
 def layers_table(run: Run, stages: pd.DataFrame) -> pd.DataFrame:
     """A row a layer on an element: its work, time, traffic and energy a frame.
 
     ``cycles`` of a layer whose stages have hardware of their own are those of the slowest one; stages that share slots
-    add up. ``time_us`` is the service of all its stages; ``share_of_time`` is of all layers together.
+    add up. ``time_us`` is the service of all its stages; ``share_of_time`` is of all layers together. A model's own
+    figures are those of the stage with the multiply-accumulates, but fabric is counted over all stages.
     """
     import pandas as pd
 
@@ -90,7 +95,11 @@ def layers_table(run: Run, stages: pd.DataFrame) -> pd.DataFrame:
         row |= {f"{cause}_us": (part[f"{cause}_us"] / frames).sum() for cause in _PER_FRAME_CAUSES}
         row |= {name: part[name].sum(min_count=1) for name in ("read_bytes", "write_bytes", "energy_uj")}
         row["busiest_fraction"] = part["steady_busy_fraction"].max()
-        details = {key: main[key] for key in stages.columns if key not in fixed}
+        details = {
+            key: part[key].sum(min_count=1) if key in _FABRIC else main[key]
+            for key in stages.columns
+            if key not in fixed
+        }
         rows.append({**row, **{key: value for key, value in details.items() if key not in row}})
     table = pd.DataFrame(rows, columns=None if rows else list(_LAYERS))
     table.insert(7, "share_of_time", table["time_us"] / max(float(table["time_us"].sum()), 1e-300))

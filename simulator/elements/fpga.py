@@ -16,6 +16,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.elements.base import Assignment, Element, ElementConfig, Floats, Stage, Window, dynamic_energy
@@ -28,9 +29,9 @@ from simulator.elements.streaming.live import live_cycles, live_weight_bytes
 from simulator.elements.streaming.loads import loads_of
 from simulator.elements.streaming.operator import Operator
 from simulator.elements.streaming.options import FoldingOptions, read_options
-from simulator.elements.streaming.pieces import Pieces
 from simulator.elements.streaming.resources import Resources, largest_of, product_cost, total
 from simulator.elements.tick_batches import in_batches
+from simulator.errors import PlatformError
 from simulator.units import ClockedBandwidth, Cycles, Duration
 from workloads.tokens import LayerWork
 
@@ -38,9 +39,9 @@ _FILL = 5
 """Cycles that an operator's pipeline and the FIFO behind it add to the first word. Fitted to four RTL simulations of
 TFC (3274, 79, 55 and 52 cycles; public lab notes on FINN): in the last three, streaming alone takes 43, 29 and 21."""
 
-_FILLS = {"dwc": 1, "fifo": 0, "padding": 0}
+_FILLS = {"dwc": 1, "fifo": 0, "padding": 0, "tile": 0}
 """The same of a width converter, a shift register. That of a FIFO is counted with what writes it, and that of padding
-with the window unit behind it, so that the channel between them is the line buffer and nothing else."""
+and tiles with the window unit behind them, so that the channel between is the line buffer and nothing else."""
 
 
 class HostConfig(BaseModel):
@@ -104,7 +105,7 @@ class Fpga(Element):
         names = _names(chain)
         main = next((i for i, operator in enumerate(chain) if operator.is_main), 0)
         stages = [
-            self._stage(work, operator, operator.make(granularity), name, options, (i == 0, i < main))
+            self._stage(work, operator, granularity, name, options, (i == 0, i < main))
             for i, (operator, name) in enumerate(zip(chain, names, strict=True))
         ]
         if chain[-1].name not in ("dma_out", "duplicate"):
@@ -113,6 +114,8 @@ class Fpga(Element):
 
     def _chain(self, work: LayerWork, options: FoldingOptions, where: str) -> list[Operator]:
         if self.config.style == "hls4ml":
+            if options.tile is not None:
+                raise PlatformError(f"{where}: tile is given, but hls4ml computes whole maps; leave it out")
             return hls4ml.build_layer(work.group, options, options.reuse or self.config.reuse, where)
         return build_chain(work.group, options, self._link, where)
 
@@ -142,14 +145,15 @@ class Fpga(Element):
         self,
         work: LayerWork,
         operator: Operator,
-        made: Pieces,
+        granularity: str,
         name: str,
         options: FoldingOptions,
         place: tuple[bool, bool],
     ) -> Stage:
         """``place``: whether the operator is the layer's first, and whether it stands before the layer's unit."""
         is_first, before = place
-        cycles = live_cycles(work, operator, made, before=before)
+        made = operator.make(granularity)
+        cycles = live_cycles(work, operator, made, granularity, before=before)
         weights: Floats | None = None
         if operator.weight_bytes:
             weights = live_weight_bytes(work, operator)[:, None] / made.count
@@ -165,6 +169,8 @@ class Fpga(Element):
             ),
             written=made.written,
             weight_bytes=weights,
+            read_bytes=_evenly(operator.read_bytes, made.count),
+            write_bytes=_evenly(operator.write_bytes, made.count),
             latency_cycles=self._fill(operator) + operator.extra_latency,
             resource=f"{hardware}.{name}" if name else hardware,
             concurrency=options.instances,
@@ -194,6 +200,10 @@ class Fpga(Element):
             name = str(stages[0].detail.get("engine", layer))
             used[name] = largest_of(used[name], own) if name in used else own
         check_device(self.config.device, used, self.name)
+
+
+def _evenly(total: float | None, count: int) -> Floats | None:
+    return None if total is None else np.full((1, count), total / count)
 
 
 def _without_converters(chain: Sequence[Operator]) -> list[Operator]:

@@ -32,7 +32,8 @@ def test_an_unknown_list_says_which_there_are(headrace: Command) -> None:
     said = headrace("list", "platform")
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        "nothing to list called 'platform'; did you mean 'platforms'? (known: models, networks, platforms, transforms, workloads)\n"
+        "nothing to list called 'platform'; did you mean 'platforms'?"
+        " (known: models, networks, platforms, transforms, workloads)\n"
     )
 
 

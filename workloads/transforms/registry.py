@@ -108,9 +108,13 @@ def load_transform(name: str) -> Transform:
     if not parameters:
         raise WorkloadError(f"transform '{name}' has no parameters; its first one must be the network")
     hints = typing.get_type_hints(change)
-    return Transform(
-        name, change, {p.name: p for p in parameters[1:]}, {p.name: hints.get(p.name, str) for p in parameters[1:]}
-    )
+    options = {p.name: p for p in parameters[1:]}
+    return Transform(name, change, options, {key: hints.get(key, _kind_of(p.default)) for key, p in options.items()})
+
+
+def _kind_of(default: object) -> type:
+    """The type of an option without annotation: that of its default."""
+    return type(default) if isinstance(default, bool | int | float) else str
 
 
 def apply_transforms(network: Network, texts: Sequence[str]) -> Network:

@@ -19,12 +19,17 @@ def adder_tree_luts(operands: int, bits: int, style: str = "finn-r") -> int:
     if style == "finn-r":
         return bits * (2 * operands - 1)
     if style == "compressor":
-        return _compressor(operands, bits)
+        return _compressed(operands, bits)[0]
     return _tree(operands, bits, 3 if style == "ternary" else 2)
 
 
-def adder_tree_depth(operands: int, style: str = "finn-r") -> int:
-    """Adders from an operand to the sum: pipeline levels of the tree."""
+def adder_tree_depth(operands: int, style: str = "finn-r", bits: int = 1) -> int:
+    """Levels from an operand to the sum, each a register apart where the tree is pipelined.
+
+    A level is an adder of two or three operands, or of counters, and the ternary adder at the end.
+    """
+    if style == "compressor":
+        return _compressed(operands, bits)[1]
     arity, depth = (3 if style == "ternary" else 2), 0
     while operands > 1:
         operands = -(-operands // arity)
@@ -48,9 +53,10 @@ def _tree(operands: int, bits: int, arity: int) -> int:
     return luts
 
 
-def _compressor(operands: int, bits: int) -> int:
+def _compressed(operands: int, bits: int) -> tuple[int, int]:
+    """LUTs and levels."""
     heights = dict.fromkeys(range(bits), operands)
-    luts = 0
+    luts = levels = 0
     while max(heights.values()) > 3:
         after: dict[int, int] = {}
         for column in sorted(heights):
@@ -61,5 +67,6 @@ def _compressor(operands: int, bits: int) -> int:
             for offset, added in ((0, sixes + threes + left), (1, sixes + threes), (2, sixes)):
                 if added:
                     after[column + offset] = after.get(column + offset, 0) + added
-        heights = after
-    return luts + (max(heights) + 2 if max(heights.values()) > 1 else 0)
+        heights, levels = after, levels + 1
+    is_summed = max(heights.values()) > 1
+    return luts + (max(heights) + 2 if is_summed else 0), levels + is_summed

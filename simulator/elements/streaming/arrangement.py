@@ -174,6 +174,7 @@ class Arrangement:
                     "copies": max(1, readers[group.name]),
                     "from_host": not any(name in widths for name in group.inputs),
                     "to_host": readers[group.name] == 0,
+                    "has_memory": self.fabric.has_memory,
                 }
             )
         return linked

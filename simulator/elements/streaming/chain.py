@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from simulator.elements.folding import divisors
-from simulator.elements.streaming import formulas, pieces, resources
+from simulator.elements.streaming import formulas, pieces, resources, tiles
 from simulator.elements.streaming.formulas import Sliding
 from simulator.elements.streaming.matrix import Unit, matrix_operator, unit_of, vector_operator
 from simulator.elements.streaming.operator import Operator, converter
@@ -118,6 +118,9 @@ class _Chain:
         self.group, self.layer, self.options, self.where = group, group.main, options, where
         self.in_size = extent(self.layer.in_shape)
         self.out_size = extent(self.layer.out_shape)
+        self.tiles: tiles.Tiles | None = None
+        if options.tile is not None:
+            self.tiles = tiles.tiles_of(group, options.tile, options.has_memory, options.from_host, where)
 
     def build(self) -> list[Operator]:
         kind = self.layer.kind
@@ -149,6 +152,10 @@ class _Chain:
             body.append(matrix_operator(self.group, unit, options, fused, sliding, where))
         if not fused and any(layer.kind in ACTIVATION_KINDS for layer in self.group.followers):
             body.append(self._threshold(self.layer.output_bits))
+        if self.tiles is not None:
+            channels = self.out_size[2]
+            pe = _lightest(channels, lambda words: self.out_size[0] * self.out_size[1] * words, options.pace)
+            body.append(tiles.join(self.tiles, self.group, pe, body[-1], options.to_host))
         return body
 
     @property
@@ -161,6 +168,8 @@ class _Chain:
         layer = self.layer
         if layer.kernel is None or layer.kind not in ("conv", "conv_transpose"):
             return [], False
+        if self.tiles is not None:
+            return self._tiled(self.tiles, unit.pe_of(self.options) if unit.depthwise else None), True
         body: list[Operator] = []
         size, stride = self.in_size[:2], layer.stride
         if layer.kind == "conv_transpose":
@@ -179,6 +188,15 @@ class _Chain:
         shape = Sliding(*size, self.in_size[2], *self.out_size[:2], layer.kernel, stride, layer.dilation)
         body.append(self._sliding(shape, unit.pe_of(self.options) if unit.depthwise else None))
         return _with_fifo(body, shape, self.in_size[:2], self.layer.input_bits), True
+
+    def _tiled(self, found: tiles.Tiles, consumer_pe: int | None) -> list[Operator]:
+        """Tiles out of a frame buffer, padded on the way, and windows over each."""
+        simd = self.options.padding_simd or tiles.lightest_cut(found, self.options.pace, divisors(self.in_size[2]))
+        check_divides(self.where, "padding_simd", simd, self.in_size[2], "the channels")
+        return [
+            tiles.cut(found, simd),
+            tiles.slid(found, lambda each: self._sliding(each, consumer_pe, found.windows())),
+        ]
 
     def _padded(self, pad: tuple[int, int, int, int], spacing: tuple[int, int]) -> tuple[Operator, tuple[int, int]]:
         """Zeros around the map, and between its pixels where ``spacing`` is above 1; and the size it has then."""
@@ -207,8 +225,11 @@ class _Chain:
         )
         return made, size
 
-    def _sliding(self, shape: Sliding, consumer_pe: int | None) -> Operator:
-        """A sliding window unit; in front of a depthwise unit it is folded as that is."""
+    def _sliding(self, shape: Sliding, consumer_pe: int | None, parts: Sequence[Sliding] = ()) -> Operator:
+        """A sliding window unit; in front of a depthwise unit it is folded as that is.
+
+        ``parts`` are the windows that together keep the pace, where this is one tile of several.
+        """
         options, bits, depthwise = self.options, self.layer.input_bits, consumer_pe is not None
         pointwise = shape.kernel == (1, 1)
         parallel = options.parallel_window or pointwise
@@ -218,7 +239,9 @@ class _Chain:
         else:
             simd = options.swg_simd or _lightest(
                 shape.channels,
-                lambda words: formulas.swg(shape, words, style=style, parallel=parallel),
+                lambda words: sum(
+                    formulas.swg(part, words, style=style, parallel=parallel) for part in parts or (shape,)
+                ),
                 options.pace,
             )
         check_divides(self.where, "swg_simd", simd, shape.channels, "the channels")
@@ -229,6 +252,12 @@ class _Chain:
                 f" where all channels do: write swg_simd: {shape.channels}"
             )
         cycles = formulas.swg(shape, words, style=style, depthwise=depthwise, parallel=parallel)
+
+        def resized(live: int) -> pieces.Making:
+            total = formulas.swg(shape, live, style=style, depthwise=depthwise, parallel=parallel)
+            fill = _fill(shape, live, total, parallel)
+            return pieces.window(shape, live, total, fill, depthwise=depthwise, parallel=parallel)
+
         depth = formulas.swg_buffer(shape, words, parallel)
         return Operator(
             "swg",
@@ -248,6 +277,7 @@ class _Chain:
             bits,
             resources=_buffers(shape, simd * bits, depth, parallel, options.swg_ram_style),
             detail={"simd": simd, "buffer_words": depth},
+            resized=resized,
         )
 
     def _pool(self) -> list[Operator]:

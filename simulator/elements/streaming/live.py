@@ -8,32 +8,57 @@ pixel, since they hold the neighbours of those that changed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from simulator.elements.base import Floats, Ints
 from simulator.elements.pieces import split_cycles, whole_cycles
 from simulator.elements.streaming.operator import Operator
-from simulator.elements.streaming.pieces import Pieces
+from simulator.elements.streaming.pieces import Making, Pieces
 from workloads.layers import Layer
 from workloads.tokens import LayerWork
 from workloads.windows import extent
 
 
-def live_cycles(work: LayerWork, operator: Operator, made: Pieces, *, before: bool) -> Ints:
+def live_cycles(work: LayerWork, operator: Operator, made: Pieces, granularity: str, *, before: bool) -> Ints:
     """Cycles of each piece, shape (frames or 1, pieces); ``before``: the operator stands in front of the layer's
     unit."""
+    if operator.resized is not None and granularity != "word" and work.piece_fraction is None:
+        return _resized(work, operator, made, operator.resized, granularity)
     share = np.where(work.executed, live_share(work, operator, before=before), 0.0)
-    spread = work.piece_fraction is not None and operator.is_main
+    # Rows of the map carry the work of the positions in them; a unit that is cut otherwise spreads it as it lies.
+    spread = work.piece_fraction is not None and operator.is_main and made.count in (1, work.piece_fraction.shape[1])
     if bool((share == 1.0).all()) and not spread:
         return made.cycles[None, :]
     whole = int(made.cycles.sum())
     frame_cycles = whole_cycles(whole * share)
-    if spread:
+    if spread and made.count > 1:
         return split_cycles(frame_cycles, work, made.count)
-    edges = np.floor(frame_cycles[:, None] * (np.cumsum(made.cycles) / max(1, whole))[None, :] + 1e-9)
+    return _cut(frame_cycles, made)
+
+
+def _cut(frame_cycles: Ints, made: Pieces) -> Ints:
+    """Cycles of each frame in the proportions of the dense pieces."""
+    edges = np.floor(frame_cycles[:, None] * (np.cumsum(made.cycles) / max(1, int(made.cycles.sum())))[None, :] + 1e-9)
     edges[:, -1] = frame_cycles
     whole_edges: Ints = edges.astype(np.int64)
     return np.diff(whole_edges, axis=1, prepend=0)
+
+
+def _resized(
+    work: LayerWork, operator: Operator, made: Pieces, resized: Callable[[int], Making], granularity: str
+) -> Ints:
+    """Cycles of an operator made anew for each number of live words that occurs, of which smaller frames take a
+    share."""
+    channels, parallel = extent(work.layer.in_shape)[2], int(operator.detail["simd"])
+    words = np.maximum(1, np.rint(_whole(work.input_kept, channels, parallel) * (channels // parallel)))
+    sizes, which = np.unique(words.astype(np.int64), return_inverse=True)
+    rows = np.stack([resized(int(size))(granularity).cycles for size in sizes])[which.ravel()]
+    share = np.where(work.executed, work.input_positions, 0.0)
+    if bool((share == 1.0).all()):
+        return rows
+    return _cut(whole_cycles(rows.sum(axis=1) * share), made)
 
 
 def live_share(work: LayerWork, operator: Operator, *, before: bool = False) -> Floats:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from simulator.elements.folding import matrix
 from simulator.elements.streaming import formulas, pieces, resources
+from simulator.elements.streaming.adders import adder_tree_depth
 from simulator.elements.streaming.operator import Operator
 from simulator.elements.streaming.options import FoldingOptions, check_divides
 from simulator.elements.streaming.resources import MatrixUnit, Resources
@@ -106,6 +107,7 @@ def matrix_operator(
         out_bits,
         resources=resources.matrix_unit(estimate),
         detail={"pe": pe, "simd": simd},
+        extra_latency=_levels(simd, estimate.product_bits, options.adder),
         room=_prefetched(options, folds, simd) if sliding else None,
         is_main=True,
         weight_bytes=_streamed(options, layer, unit.vectors),
@@ -144,6 +146,11 @@ def vector_operator(group: LayerGroup, unit: Unit, options: FoldingOptions, fuse
         weight_bytes=_streamed(options, layer, unit.vectors),
         keeps_weights=options.weights == "cached",
     )
+
+
+def _levels(operands: int, bits: int, style: str) -> int:
+    """Cycles that a tree with a register after every level adds; what FINN's own units take is in the pipeline fill."""
+    return 0 if style == "finn-r" else adder_tree_depth(operands, style, bits)
 
 
 def _multiplier(options: FoldingOptions, layer: Layer) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from simulator.elements.streaming.pieces import Making, conversion
@@ -20,7 +20,8 @@ class Operator:
     elements its input holds beyond what a piece needs (None: a row of the layer's input). ``is_main``: the layer's
     multiply-accumulates happen here. ``weight_bytes`` a frame come from memory, with ``keeps_weights`` only
     as far as the frame before did not use them; ``extra_latency`` cycles pass before
-    the output can be read, and hold nothing up.
+    the output can be read, and hold nothing up. ``resized`` makes its pieces for streams of fewer words a pixel, where
+    they are not in proportion.
     """
 
     name: str
@@ -35,8 +36,11 @@ class Operator:
     room: int | None = 0
     is_main: bool = False
     weight_bytes: float = 0.0
+    read_bytes: float | None = None
+    write_bytes: float | None = None
     extra_latency: int = 0
     keeps_weights: bool = False
+    resized: Callable[[int], Making] | None = None
 
 
 def converter(before: Operator | None, in_width: int, after: Operator, elements: int, bits: int) -> Operator | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulator.elements.folding import divisors
+from simulator.elements.streaming.tileoptions import TileOptions
 from simulator.errors import PlatformError, did_you_mean
 
 RamStyle = Literal["auto", "block", "distributed", "ultra"]
@@ -16,13 +17,14 @@ RamStyle = Literal["auto", "block", "distributed", "ultra"]
 class FoldingOptions(BaseModel):
     """Options of a layer; what is absent is chosen so that no operator is slower than the slowest matrix-vector unit.
 
-    ``in_bits``, ``copies``, ``from_host``, ``to_host`` and ``pace`` are worked out from the layers around this one.
+    ``in_bits``, ``copies``, ``from_host``, ``to_host``, ``has_memory`` and ``pace`` are worked out from the layers and
+    the element around this one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pe: int | None = Field(None, description="Rows of the matrix (output channels) in parallel")
-    simd: int | None = Field(None, description="Columns (inputs of a row) in parallel")
+    pe: int | None = Field(None, ge=1, description="Rows of the matrix (output channels) in parallel")
+    simd: int | None = Field(None, ge=1, description="Columns (inputs of a row) in parallel")
     impl: Literal["hls", "rtl"] = Field("hls", description="Matrix-vector unit: in RTL it prefetches the next vector")
     adder: Literal["finn-r", "binary", "ternary", "compressor"] = Field("finn-r", description="Adder tree of a row")
     res_type: Literal["auto", "lut", "dsp"] = Field("auto", description="Where products are computed")
@@ -31,21 +33,23 @@ class FoldingOptions(BaseModel):
     )
     ram_style: RamStyle = Field("auto", description="Memory of weights")
     accumulator_bits: int | None = Field(None, ge=1, description="Width of the sum, where the weights bound it")
-    padding_simd: int | None = Field(None, description="Channels a cycle of the padding")
+    padding_simd: int | None = Field(None, ge=1, description="Channels a cycle of the padding")
     swg: Literal["rtl", "hls", "hls_naive"] = Field("rtl", description="Sliding window unit")
-    swg_simd: int | None = Field(None, description="Channels a cycle of the sliding window unit")
+    swg_simd: int | None = Field(None, ge=1, description="Channels a cycle of the sliding window unit")
     swg_ram_style: RamStyle = Field("auto", description="Memory of the sliding window unit")
     parallel_window: bool = Field(False, description="A whole window leaves the sliding window unit in a cycle")
     thresholds: Literal["embedded", "standalone"] | None = Field(
         None, description="In the matrix-vector unit or behind"
     )
-    threshold_pe: int | None = Field(None, description="Channels a cycle of the thresholding")
+    threshold_pe: int | None = Field(None, ge=1, description="Channels a cycle of the thresholding")
     threshold_ram_style: RamStyle = Field("auto", description="Memory of thresholds")
     pool: Literal["streaming", "window", "accumulate"] | None = Field(
         None, description="Max pool as one stage, any pool behind a sliding window, or a global pool as an accumulation"
     )
-    pool_pe: int | None = Field(None, description="Channels a cycle of the pool, and of the window in front of it")
-    copy_pe: int | None = Field(None, description="Channels a cycle of the duplication of the output")
+    pool_pe: int | None = Field(
+        None, ge=1, description="Channels a cycle of the pool, and of the window in front of it"
+    )
+    copy_pe: int | None = Field(None, ge=1, description="Channels a cycle of the duplication of the output")
     reuse: int | None = Field(None, ge=1, description="hls4ml: multiplications that share a multiplier")
     io: Literal["stream", "parallel"] = Field("stream", description="hls4ml: tensors as streams or as registers")
     target_cycles: int | None = Field(None, ge=1, description="Fold by SetFolding until a frame takes fewer cycles")
@@ -55,10 +59,12 @@ class FoldingOptions(BaseModel):
     )
     instances: int = Field(1, ge=1, description="Copies of the layer's hardware that take pieces in turn")
     engine: str | None = Field(None, description="Layers of one engine share hardware and take turns on it")
+    tile: TileOptions | None = Field(None, description="Strips or 2-D tiles in which a convolution is computed")
     in_bits: tuple[int | None, ...] = Field((), description="Stream width of each writer; None: from a memory")
     copies: int = Field(1, description="Streaming layers that read the output")
     from_host: bool = Field(False, description="The input comes from outside the fabric")
     to_host: bool = Field(False, description="The output leaves the fabric")
+    has_memory: bool = Field(False, description="The element reaches a memory")
     pace: int | None = Field(None, description="Cycles a frame that operators without folding may take")
 
 
@@ -69,7 +75,8 @@ def read_options(options: Mapping[str, Any], where: str) -> FoldingOptions:
     except ValidationError as error:
         faults = []
         for fault in error.errors():
-            name = str(fault["loc"][0])
+            # Only the options of a tile lie deeper; what follows another name is an alternative of its type.
+            name = ".".join(map(str, fault["loc"] if fault["loc"][0] == "tile" else fault["loc"][:1]))
             if fault["type"] == "extra_forbidden":
                 faults.append(f"no option '{name}'{did_you_mean(name, sorted(FoldingOptions.model_fields))}")
             else:

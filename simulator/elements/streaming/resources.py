@@ -77,6 +77,12 @@ class MatrixUnit:
         return self.pe * self.simd * self.weight_bits
 
     @property
+    def product_bits(self) -> int:
+        """Bits of a product that a tree of adders sums: a bit where XNOR and popcount stand for it."""
+        is_binary = self.weight_bits == self.input_bits == 1 and self.adder != "finn-r"
+        return 1 if is_binary else self.weight_bits + self.input_bits
+
+    @property
     def bound(self) -> int:
         """Bits that the sum can need by its data types (Colbert et al., arXiv 2301.13376)."""
         alpha = math.log2(self.columns) + self.weight_bits + self.input_bits - 1 - int(self.signed_input)
@@ -99,16 +105,17 @@ def matrix_unit(unit: MatrixUnit) -> Resources:
 def matrix_luts(unit: MatrixUnit) -> int:
     """300 + 1.1 P (multipliers + adder tree + accumulator + thresholds + comparators) + weights in LUTs.
 
-    The thresholds' memory and comparators count where that memory is 'distributed', as in FINN.
+    Where both operands have one bit and a style of adders is chosen, a product is an XNOR and the tree a popcount. The
+    thresholds' memory and comparators count where that memory is 'distributed', as in FINN.
     """
     width = unit.weight_bits + unit.input_bits
-    products = 0 if unit.multiplier == "dsp" else unit.simd * (2 * math.ceil(width / 6) - 1) * width
+    products = 0 if unit.multiplier == "dsp" else unit.simd * (2 * math.ceil(width / 6) - 1) * unit.product_bits
     accumulator = unit.bound if unit.accumulator_bits is None else min(unit.accumulator_bits, unit.bound)
     thresholds = 0
     if unit.threshold_bits and unit.threshold_ram == "distributed":
         levels = 2**unit.threshold_bits - 1
         thresholds = levels * accumulator * (math.ceil(unit.rows / unit.pe / 64) + 1)
-    tree = adder_tree_luts(unit.simd, width, unit.adder)
+    tree = adder_tree_luts(unit.simd, unit.product_bits, unit.adder)
     weights = 0
     if unit.weights == "on_chip" and unit.ram_style == "distributed":
         weights = unit.weight_width * math.ceil(unit.weight_depth / 64)
