@@ -117,9 +117,15 @@ def slid(tiles: Tiles, one: Callable[[Sliding], Operator]) -> Operator:
     """The window unit: made for the widest tile, it begins anew in each."""
     shapes = tiles.windows()
     units = {shape: one(shape) for shape in dict.fromkeys(shapes)}
+
+    def resized(words: int) -> Making:
+        again = {shape: unit.make if unit.resized is None else unit.resized(words) for shape, unit in units.items()}
+        return _in_turn([again[shape] for shape in shapes])
+
     return replace(
         units[max(shapes, key=lambda shape: shape.width)],
         make=_in_turn([units[shape].make for shape in shapes]),
+        resized=resized,
         cycles=sum(units[shape].cycles for shape in shapes),
         elements=sum(units[shape].elements for shape in shapes),
     )
