@@ -42,8 +42,8 @@ _FIRST_FRACTION = 0.05
 class Measurement:
     """A measured time of a network, or of one of its layers, on a platform.
 
-    ``seconds`` is that of a batch. ``element`` None runs every layer where the mapping puts it by itself; ``where`` says
-    in messages which row of which file it was.
+    ``seconds`` is that of a batch. ``element`` None runs every layer where the mapping puts it by itself; ``where``
+    says in messages which row of which file it was.
     """
 
     network: Network
@@ -150,7 +150,7 @@ def calibrate(
 def default_parameters(platform: Platform, measurements: Sequence[Measurement]) -> list[str]:
     """Efficiency of each measured element and of its memory, and its cost of a layer, as far as the rows allow.
 
-    The order is that of their importance; no more are named than there are measurements.
+    The order is that of their importance; there are at least two measurements for each that is named.
     """
     used = [m.element for m in measurements if m.element is not None]
     names = list(dict.fromkeys(used)) or list(platform.processing_elements)
@@ -161,10 +161,10 @@ def default_parameters(platform: Platform, measurements: Sequence[Measurement]) 
             raise UserError(f"no element '{name}'{did_you_mean(name, platform.processing_elements)}")
         fields = type(element.config).model_fields
         several = len({m.cores for m in measurements if m.element in (None, name)}) > 1
-        keys = ["efficiency", "launch", "overhead", *(["serial_fraction"] if several else [])]
+        keys = ["efficiency", *(["serial_fraction"] if several else []), "launch", "overhead"]
         wanted += [f"processing_elements.{name}.{key}" for key in keys if key in fields]
     wanted += [f"memories.{name}.efficiency" for name in platform.memories]
-    return wanted[: max(1, len(measurements))]
+    return wanted[: max(1, len(measurements) // 2)]
 
 
 class _Fit:
@@ -207,7 +207,7 @@ def _parameter(platform: Platform, path: str) -> Parameter:
     written = _lookup(platform.document, path)
     if written is None:
         written = _default(platform, path)
-    if isinstance(written, bool) or isinstance(written, Mapping | list | tuple) or written is None:
+    if written is None or isinstance(written, bool | Mapping | list | tuple):
         raise PlatformError(f"'{path}' is no number of platform '{platform.name}' that could be fitted")
     if isinstance(written, int | float):
         limit = _LARGEST_FRACTION if path.endswith("fraction") else 1.0

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.calibrate import calibrate_platform
 from simulator.cli.catalogue import list_names, print_schema, show_platform
 from simulator.cli.check import check_files
 from simulator.cli.graph import analyse
@@ -26,6 +27,7 @@ app.command("run")(run_network)
 app.command("graph")(analyse)
 app.command("inspect")(inspect_network)
 app.command("check")(check_files)
+app.command("calibrate")(calibrate_platform)
 app.command("list")(list_names)
 app.command("show")(show_platform)
 app.command("schema")(print_schema)
