@@ -252,24 +252,17 @@ class _Chain:
                 f" where all channels do: write swg_simd: {shape.channels}"
             )
         cycles = formulas.swg(shape, words, style=style, depthwise=depthwise, parallel=parallel)
+        blocks = style != "rtl" and not parallel and not shape.is_line
 
         def resized(live: int) -> pieces.Making:
             total = formulas.swg(shape, live, style=style, depthwise=depthwise, parallel=parallel)
             fill = _fill(shape, live, total, parallel)
-            return pieces.window(shape, live, total, fill, depthwise=depthwise, parallel=parallel)
+            return pieces.window(shape, live, total, fill, depthwise=depthwise, parallel=parallel, blocks=blocks)
 
         depth = formulas.swg_buffer(shape, words, parallel)
         return Operator(
             "swg",
-            pieces.window(
-                shape,
-                words,
-                cycles,
-                _fill(shape, words, cycles, parallel),
-                depthwise=depthwise,
-                parallel=parallel,
-                blocks=style != "rtl" and not parallel and not shape.is_line,
-            ),
+            resized(words),
             cycles,
             simd * bits,
             simd * bits * (shape.kernel_pixels if parallel else 1),
