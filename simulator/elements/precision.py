@@ -10,6 +10,7 @@ from fractions import Fraction
 from simulator.errors import PlatformError
 from workloads.layers import Layer
 from workloads.network import LayerGroup
+from workloads.transforms.storage import stored
 
 _NAME = re.compile(r"(fp|bf|int)(\d+)")
 
@@ -69,14 +70,17 @@ def in_precision(group: LayerGroup, precision: str | None) -> LayerGroup:
     number, bits = parse_precision(precision)
 
     def convert(layer: Layer) -> Layer:
-        stored = layer.stored_weight_bits
-        return dataclasses.replace(
+        found = layer.stored_weight_bits
+        converted = dataclasses.replace(
             layer,
             number=number,
             weight_bits=bits,
             input_bits=bits,
             output_bits=bits,
-            stored_weight_bits=None if stored is None else -(-stored * bits // 32),
+            stored_weight_bits=None if found is None else -(-found * bits // 32),
         )
+        # Indices and codebooks do not shrink with the numbers: what a transform stored is counted anew.
+        is_counted = "index_bits" in layer.attributes or "shared_bits" in layer.attributes
+        return stored(converted) if is_counted else converted
 
     return dataclasses.replace(group, main=convert(group.main), followers=tuple(map(convert, group.followers)))
