@@ -23,7 +23,7 @@ from simulator.elements.base import Assignment, Element, ElementConfig, Floats, 
 from simulator.elements.pieces import split_amounts
 from simulator.elements.streaming import hls4ml
 from simulator.elements.streaming.arrangement import Arrangement, Fabric
-from simulator.elements.streaming.chain import Link, build_chain
+from simulator.elements.streaming.chain import build_chain
 from simulator.elements.streaming.fitting import Device, check_device
 from simulator.elements.streaming.live import live_cycles, live_weight_bytes
 from simulator.elements.streaming.loads import loads_of

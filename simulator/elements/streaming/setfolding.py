@@ -32,6 +32,16 @@ def fold_unit(unit: Unit, weight_bits: int, target: int, width_limit: int = WEIG
     return _grow(unit.rows, lambda value: unit.cycles(value, simd) < target), simd
 
 
+def lightest(channels: int, cycles_of: Callable[[int], int], pace: int | None) -> int:
+    """The smallest divisor of the channels whose cycles keep the pace; 1 where there is none to keep."""
+    if pace is None:
+        return 1
+    for parallel in divisors(channels):
+        if cycles_of(channels // parallel) <= pace:
+            return parallel
+    return channels
+
+
 def target_cycles(clock_hz: float, frames_per_second: float) -> int:
     """The target that a frame rate asks for."""
     return int(clock_hz / frames_per_second)
