@@ -181,10 +181,10 @@ def _fetches(config: VectorMacConfig, inputs: float, weights: float, kernel: flo
     """How often the larger operand is read, and whether that is the input."""
     if config.buffer is None:
         return 1, True
-    room = config.buffer - min(_KERNELS_AT_A_TIME * kernel, config.held_rows * row)
+    held = min(weights, _KERNELS_AT_A_TIME * kernel, inputs, config.held_rows * row)
     reads_input = inputs >= weights
-    # A buffer that does not even hold the smaller of the two works a kernel, or a row, at a time.
-    room = room if room > 0 else min(kernel, row)
+    # A buffer that hardly holds the smaller of the two works a kernel, or a row, at a time.
+    room = max(config.buffer - held, min(kernel, row))
     return max(1, math.ceil((weights if reads_input else inputs) / room - 1e-9)), reads_input
 
 
