@@ -29,6 +29,7 @@ from simulator.elements.streaming.live import live_cycles, live_weight_bytes
 from simulator.elements.streaming.loads import loads_of
 from simulator.elements.streaming.operator import Operator
 from simulator.elements.streaming.options import FoldingOptions, read_options
+from simulator.elements.streaming.ports import Link
 from simulator.elements.streaming.resources import Resources, largest_of, product_cost, total
 from simulator.elements.tick_batches import in_batches
 from simulator.errors import PlatformError
