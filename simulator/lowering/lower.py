@@ -208,7 +208,7 @@ class _Lowering:
             depth = self.platform.fifos[named].depth
         if depth is None and window.room is not None:
             depth = max(1, window_tokens(need, free)) + int(tokens_freed(edges, np.array([window.room]))[0])
-            depth *= max(port.actor.firings.batch, consumer.firings.batch)
+            depth *= max(port.actor.firings.batch, consumer.firings.batch) * consumer.concurrency
         if depth is None:
             depth = self._default_depth(port, consumer, group, window_tokens(need, free), streaming)
         note = ChannelNote(
@@ -235,9 +235,9 @@ class _Lowering:
         tokens = port.actor.token_edges.size
         batch = max(port.actor.firings.batch, consumer.firings.batch)
         if port.element is None:
-            return self._entrance_depth(consumer.firings.batch)
+            return self._entrance_depth(consumer.firings.batch * consumer.concurrency)
         if not streaming or batch > 1:
-            return 2 * tokens * batch
+            return (1 + consumer.concurrency) * tokens * batch
         _, width, channels = extent(group.main.in_shape)
         row = row_tokens(port.actor.token_edges, width * channels)
         if len(group.inputs) > 1:
