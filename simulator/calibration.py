@@ -194,8 +194,9 @@ class _Fit:
         high = np.array([math.log(p.start) + 7 if p.limit is None else math.log(p.limit) for p in self.parameters])
         inside = np.clip(start, low + 1e-9, high - 1e-9)
         # The step must be seen through times rounded to whole cycles and values written with six digits.
+        step = np.full(inside.size, 1e-3)
         found = least_squares(
-            self.residuals, inside, bounds=(low, high), args=(measurements,), diff_step=1e-3, ftol=1e-4, xtol=1e-4,
+            self.residuals, inside, bounds=(low, high), args=(measurements,), diff_step=step, ftol=1e-4, xtol=1e-4,
             max_nfev=40,
         )  # fmt: skip
         solved: npt.NDArray[np.float64] = found.x
