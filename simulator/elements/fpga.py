@@ -41,8 +41,8 @@ _FILL = 5
 TFC (3274, 79, 55 and 52 cycles; public lab notes on FINN): in the last three, streaming alone takes 43, 29 and 21."""
 
 _FILLS = {"dwc": 1, "fifo": 0, "padding": 0, "tile": 0}
-"""The same of a width converter, a shift register. That of a FIFO is counted with what writes it, and that of padding
-and tiles with the window unit behind them, so that the channel between is the line buffer and nothing else."""
+"""The same of a width converter, a shift register. That of a FIFO is counted with what writes it; padding and tiles
+have none, so that the channel to the window unit is the line buffer and holds nothing else."""
 
 
 class HostConfig(BaseModel):
