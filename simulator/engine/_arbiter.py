@@ -1,25 +1,27 @@
-"""Contended resources of the compiled engine: who waits for a grant, and whom the arbiter chooses (Simultaneity (b))."""
+"""Contended resources of the compiled engine.
+
+Who waits for a grant, and whom the arbiter chooses (Simultaneity (b)).
+"""
 
 from __future__ import annotations
 
 from simulator.engine import _columns as col
 from simulator.engine._channels import wake
-from simulator.engine._jit import called
-from simulator.plan import Ints
+from simulator.engine._jit import Cells, called
 
 
 @called
-def goes_before(m: Ints, one: int, other: int) -> bool:
+def goes_before(m: Cells, one: int, other: int) -> bool:
     """The arbiter's order: priority, time ready, actor."""
     if m[one + col.PRIORITY] != m[other + col.PRIORITY]:
-        return bool(m[one + col.PRIORITY] < m[other + col.PRIORITY])
+        return m[one + col.PRIORITY] < m[other + col.PRIORITY]
     if m[one + col.READY] != m[other + col.READY]:
-        return bool(m[one + col.READY] < m[other + col.READY])
+        return m[one + col.READY] < m[other + col.READY]
     return one < other
 
 
 @called
-def list_resource(m: Ints, resource: int) -> None:
+def list_resource(m: Cells, resource: int) -> None:
     """The head of this resource may have become grantable."""
     if m[resource + col.LISTED] == 0:
         m[resource + col.LISTED] = 1
@@ -28,7 +30,7 @@ def list_resource(m: Ints, resource: int) -> None:
 
 
 @called
-def rise(m: Ints, segment: int, i: int, actor: int) -> None:
+def rise(m: Cells, segment: int, i: int, actor: int) -> None:
     """Place an actor in a waiting heap, at position ``i`` or above."""
     while i > 0:
         up = (i - 1) >> 1
@@ -40,7 +42,7 @@ def rise(m: Ints, segment: int, i: int, actor: int) -> None:
 
 
 @called
-def leave_queue(m: Ints, actor: int) -> None:
+def leave_queue(m: Cells, actor: int) -> None:
     """An actor no longer waits for its resource: it was granted, or its frames have become void."""
     resource = m[actor + col.RESOURCE]
     segment = m[resource + col.SEGMENT]
@@ -67,7 +69,7 @@ def leave_queue(m: Ints, actor: int) -> None:
 
 
 @called
-def join_queue(m: Ints, actor: int, now: int) -> None:
+def join_queue(m: Cells, actor: int, now: int) -> None:
     """Everything but the resource allows an actor to start from now on."""
     resource = m[actor + col.RESOURCE]
     m[actor + col.READY] = now
@@ -78,7 +80,7 @@ def join_queue(m: Ints, actor: int, now: int) -> None:
 
 
 @called
-def grant(m: Ints) -> bool:
+def grant(m: Cells) -> bool:
     """Grant one firing: of all heads that fit, the first by the arbiter's order. False if none does."""
     best = -1
     i = 0

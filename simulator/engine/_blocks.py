@@ -5,38 +5,51 @@ from __future__ import annotations
 from simulator.engine import _columns as cursor
 from simulator.engine import _marked_columns as col
 from simulator.engine._channels import advance
-from simulator.engine._jit import called, inlined
-from simulator.plan import Ints
+from simulator.engine._jit import Cells, called, inlined
 
 
 @inlined
-def plain_firing(m: Ints, t: Ints, actor: int, k: int) -> None:
-    """One firing of a plain stage. Where it departs as soon as it is served, both times stand at one place."""
-    begun = max(t[m[actor + col.END] + k - 1], t[m[actor + col.ONE] + k], t[m[actor + col.TWO] + k])
-    through = begun + m[m[actor + col.TIMES] + k * m[actor + col.TIMES_STEP]]
-    t[m[actor + col.START] + k] = begun
-    t[m[actor + col.SERVED] + k] = through
-    t[m[actor + col.END] + k] = max(through, t[m[actor + col.HELD] + k])
+def plain_block(m: Cells, t: Cells, actor: int, first: int, last: int) -> None:
+    """Some firings of a plain stage. Compute times that differ stand in the served column until they are needed there.
 
-
-@inlined
-def plain_block(m: Ints, t: Ints, actor: int, first: int, last: int) -> None:
-    """Some firings of a plain stage: what does not change is read once."""
+    Where a firing departs as soon as it is served, served and end are one column.
+    """
     start, served, end = m[actor + col.START], m[actor + col.SERVED], m[actor + col.END]
     one, two, held = m[actor + col.ONE], m[actor + col.TWO], m[actor + col.HELD]
     times, step = m[actor + col.TIMES], m[actor + col.TIMES_STEP]
     departed = t[end + first - 1]
     for k in range(first, last):
         begun = max(departed, t[one + k], t[two + k])
-        through = begun + m[times + k * step]
+        through = begun + t[times + k * step]
         departed = max(through, t[held + k])
         t[start + k] = begun
         t[served + k] = through
         t[end + k] = departed
 
 
+@inlined
+def plain_pair(m: Cells, t: Cells, actor: int, k: int) -> None:
+    """Two firings of a plain stage, written out: a loop would cost as much as the firings."""
+    start, served, end = m[actor + col.START] + k, m[actor + col.SERVED] + k, m[actor + col.END] + k
+    one, two, held = m[actor + col.ONE] + k, m[actor + col.TWO] + k, m[actor + col.HELD] + k
+    step = m[actor + col.TIMES_STEP]
+    times = m[actor + col.TIMES] + k * step
+    begun = max(t[end - 1], t[one], t[two])
+    through = begun + t[times]
+    departed = max(through, t[held])
+    t[start] = begun
+    t[served] = through
+    t[end] = departed
+    begun = max(departed, t[one + 1], t[two + 1])
+    through = begun + t[times + step]
+    departed = max(through, t[held + 1])
+    t[start + 1] = begun
+    t[served + 1] = through
+    t[end + 1] = departed
+
+
 @called
-def any_block(m: Ints, t: Ints, actor: int, first: int, last: int) -> None:
+def any_block(m: Cells, t: Cells, actor: int, first: int, last: int) -> None:
     """Firings of any actor of a marked graph."""
     start, served, end = m[actor + col.START], m[actor + col.SERVED], m[actor + col.END]
     arrival = m[actor + col.ANY_ARRIVAL]
@@ -63,18 +76,20 @@ def any_block(m: Ints, t: Ints, actor: int, first: int, last: int) -> None:
 
 
 @called
-def frame_by_frame(m: Ints, t: Ints, firings: int) -> None:
-    """All firings of plain stages that are tightly coupled: firing k of every stage before firing k + 1 of any."""
-    for k in range(firings):
+def pair_by_pair(m: Cells, t: Cells, firings: int) -> None:
+    """All firings of plain stages that are tightly coupled: two of every stage before the next two of any."""
+    for k in range(0, firings - 1, 2):
         for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
-            plain_firing(m, t, actor, k)
+            plain_pair(m, t, actor, k)
+    for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
+        plain_block(m, t, actor, firings - firings % 2, firings)
 
 
 @called
-def all_blocks(m: Ints, t: Ints, firings: int, block: int) -> None:
+def all_blocks(m: Cells, t: Cells, firings: int, block: int) -> None:
     """All firings of all actors, a block of firings at a time."""
-    if block < 4 and m[col.ALL_PLAIN] != 0:
-        frame_by_frame(m, t, firings)
+    if 2 <= block < 4 and m[col.ALL_PLAIN] != 0:
+        pair_by_pair(m, t, firings)
         return
     for first in range(0, firings, block):
         last = min(first + block, firings)

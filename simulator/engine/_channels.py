@@ -1,14 +1,16 @@
-"""Tokens and room of the compiled engine: cursors over series, claims, what is given back, and void tokens among them."""
+"""Tokens and room of the compiled engine.
+
+Cursors over series, claims, what is given back, and void tokens among them.
+"""
 
 from __future__ import annotations
 
 from simulator.engine import _columns as col
-from simulator.engine._jit import called, inlined
-from simulator.plan import Ints
+from simulator.engine._jit import Cells, called, inlined
 
 
 @inlined
-def advance(m: Ints, cursor: int) -> None:
+def advance(m: Cells, cursor: int) -> None:
     """Move a cursor to the next firing."""
     kind = m[cursor + col.KIND]
     if kind == col.FIXED:
@@ -25,16 +27,19 @@ def advance(m: Ints, cursor: int) -> None:
 
 
 @inlined
-def wake(m: Ints, actor: int) -> None:
-    """Have an actor looked at again within this instant."""
-    if actor >= 0 and m[actor + col.QUEUED] == 0:
+def wake(m: Cells, actor: int) -> None:
+    """Have an actor looked at again within this instant.
+
+    One whose only firing is in service is looked at when that is over.
+    """
+    if actor >= 0 and m[actor + col.QUEUED] == 0 and m[actor + col.OPEN] == 0:
         m[actor + col.QUEUED] = 1
         m[m[col.WORKLIST] + m[col.WORK]] = actor
         m[col.WORK] += 1
 
 
 @inlined
-def add_wide(m: Ints, whole: int, level: int, lasted: int) -> None:
+def add_wide(m: Cells, whole: int, level: int, lasted: int) -> None:
     """Add level x time in two limbs: tokens x picoseconds leave 63 bits behind after an hour."""
     mask = (1 << col.FINE_BITS) - 1
     fine = m[whole + 1] + level * (lasted & mask)
@@ -43,7 +48,7 @@ def add_wide(m: Ints, whole: int, level: int, lasted: int) -> None:
 
 
 @called
-def note_level(m: Ints, channel: int, now: int) -> None:
+def note_level(m: Cells, channel: int, now: int) -> None:
     """Aggregates: the room taken in a channel is about to change."""
     lasted = now - m[channel + col.CHANGED]
     m[channel + col.CHANGED] = now
@@ -60,7 +65,7 @@ def note_level(m: Ints, channel: int, now: int) -> None:
 
 
 @called
-def note_lying(m: Ints, channel: int, now: int) -> None:
+def note_lying(m: Cells, channel: int, now: int) -> None:
     """Aggregates: the number of readable tokens in a channel is about to change."""
     lasted = now - m[channel + col.LYING_CHANGED]
     m[channel + col.LYING_CHANGED] = now
@@ -72,7 +77,7 @@ def note_lying(m: Ints, channel: int, now: int) -> None:
 
 
 @inlined
-def occupy(m: Ints, channel: int, tokens: int, now: int) -> None:
+def occupy(m: Cells, channel: int, tokens: int, now: int) -> None:
     """Claim room for so many tokens (or give it back, if negative)."""
     if m[col.COUNTING] != 0 and tokens != 0:
         note_level(m, channel, now)
@@ -80,7 +85,7 @@ def occupy(m: Ints, channel: int, tokens: int, now: int) -> None:
 
 
 @inlined
-def make_readable(m: Ints, channel: int, tokens: int, is_void: bool, now: int) -> None:
+def make_readable(m: Cells, channel: int, tokens: int, is_void: bool, now: int) -> None:
     """Tokens become readable; void ones count only as what a reader waits for."""
     if tokens == 0:
         return
@@ -93,7 +98,7 @@ def make_readable(m: Ints, channel: int, tokens: int, is_void: bool, now: int) -
 
 
 @called
-def take_solid(m: Ints, channel: int, tokens: int) -> int:
+def take_solid(m: Cells, channel: int, tokens: int) -> int:
     """Step over the oldest tokens of a channel; how many of them are not void."""
     solid = 0
     left = m[channel + col.MARK_LEFT]
@@ -116,7 +121,7 @@ def take_solid(m: Ints, channel: int, tokens: int) -> int:
 
 
 @inlined
-def is_marked(m: Ints, actor: int, firing: int) -> bool:
+def is_marked(m: Cells, actor: int, firing: int) -> bool:
     """Whether a firing that has passed was void (firing -1 stands for the initial tokens)."""
     if firing < 0:
         return False
@@ -125,7 +130,7 @@ def is_marked(m: Ints, actor: int, firing: int) -> bool:
 
 
 @called
-def count_solid(m: Ints, channel: int, skipped: int, tokens: int) -> int:
+def count_solid(m: Cells, channel: int, skipped: int, tokens: int) -> int:
     """How many of the tokens behind the oldest ``skipped`` are not void, without taking them."""
     solid = 0
     left = m[channel + col.MARK_LEFT]
@@ -151,7 +156,7 @@ def count_solid(m: Ints, channel: int, skipped: int, tokens: int) -> int:
 
 
 @inlined
-def give_back(m: Ints, channel: int, total: int, now: int) -> None:
+def give_back(m: Cells, channel: int, total: int, now: int) -> None:
     """The reader gives back tokens up to a total count; the writer may go on."""
     tokens = total - m[channel + col.GIVEN]
     if tokens <= 0:
@@ -171,7 +176,7 @@ def give_back(m: Ints, channel: int, total: int, now: int) -> None:
 
 
 @called
-def own_tokens(m: Ints, port: int) -> int:
+def own_tokens(m: Cells, port: int) -> int:
     """What the next firing of an actor will itself free on its self-loop."""
     channel = m[port + col.IN_CHANNEL]
     given = m[channel + col.GIVEN]
@@ -188,8 +193,11 @@ def own_tokens(m: Ints, port: int) -> int:
 
 
 @inlined
-def fits(m: Ints, out: int, put: int, has_credit: bool) -> bool:
-    """Whether the channel of an output has room for ``put`` more tokens; on a self-loop the firing may count on what it will free."""
+def fits(m: Cells, out: int, put: int, has_credit: bool) -> bool:
+    """Whether the channel of an output has room for ``put`` more tokens.
+
+    On a self-loop the firing may count on what it will free.
+    """
     channel = m[out + col.OUT_CHANNEL]
     room = m[channel + col.CAPACITY] - m[channel + col.USED]
     if put <= room:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from simulator.engine import _static_columns as col
 from simulator.engine._channels import advance
 from simulator.engine._columns import VALUE
-from simulator.engine._jit import called, inlined
-from simulator.plan import Ints
+from simulator.engine._jit import Cells, called, inlined
 
 _UNKNOWN = -1
 
 
 @inlined
-def when_fed(m: Ints, t: Ints, port: int) -> int:
+def when_fed(m: Cells, t: Cells, port: int) -> int:
     """When the tokens that the next firing needs on an input are there."""
     need = m[m[port + col.NEED] + VALUE]
     writer = m[port + col.IN_WRITER]
@@ -34,7 +33,7 @@ def when_fed(m: Ints, t: Ints, port: int) -> int:
 
 
 @inlined
-def when_room(m: Ints, t: Ints, out: int) -> int:
+def when_room(m: Cells, t: Cells, out: int) -> int:
     """When the next put of an output fits."""
     if m[out + col.ROOM] == col.INFINITY:
         return 0
@@ -62,7 +61,7 @@ def when_room(m: Ints, t: Ints, out: int) -> int:
 
 
 @inlined
-def claim(m: Ints, out: int) -> None:
+def claim(m: Cells, out: int) -> None:
     """The next put of an output takes its room."""
     if m[out + col.ROOM] != col.INFINITY:
         m[out + col.ROOM] -= m[m[out + col.PUT] + VALUE]
@@ -72,7 +71,7 @@ def claim(m: Ints, out: int) -> None:
 
 
 @inlined
-def start_next(m: Ints, t: Ints, actor: int) -> bool:
+def start_next(m: Cells, t: Cells, actor: int) -> bool:
     """Find the start of an actor's next firing, if all that it depends on is known."""
     firing, under_way = m[actor + col.STARTED], m[actor + col.STARTED] - m[actor + col.ENDED]
     if firing == m[actor + col.FIRINGS] or under_way >= m[actor + col.CONCURRENCY]:
@@ -110,7 +109,7 @@ def start_next(m: Ints, t: Ints, actor: int) -> bool:
 
 
 @inlined
-def end_next(m: Ints, t: Ints, actor: int) -> bool:
+def end_next(m: Cells, t: Cells, actor: int) -> bool:
     """Find the departure of an actor's oldest firing under way, if all that it depends on is known."""
     firing = m[actor + col.ENDED]
     if firing == m[actor + col.STARTED]:
@@ -140,7 +139,7 @@ def end_next(m: Ints, t: Ints, actor: int) -> bool:
 
 
 @inlined
-def queue(m: Ints, actor: int) -> None:
+def queue(m: Cells, actor: int) -> None:
     """Have an actor looked at again."""
     if actor >= 0 and m[actor + col.QUEUED] == 0:
         m[actor + col.QUEUED] = 1
@@ -149,7 +148,7 @@ def queue(m: Ints, actor: int) -> None:
 
 
 @called
-def chase(m: Ints, t: Ints) -> int:
+def chase(m: Cells, t: Cells) -> int:
     """Find all times; 0 if something depends on itself."""
     while m[col.WORK] > 0:
         m[col.WORK] -= 1

@@ -1,8 +1,9 @@
 """The memory of the compiled engine: one int64 array in which every thing is named by the address of its row.
 
-An actor, a channel, a cursor is the place where its row begins; ``m[actor + STARTED]`` is a fact about it. One array keeps
-compilation short (each table handed to each step would cost seconds) and a decision about one actor or channel in a cache
-line or two. Addresses of actors rise with their order in the plan. The row of the run itself begins at address 0.
+An actor, a channel, a cursor is the place where its row begins; ``m[actor + STARTED]`` is a fact about it. One array
+keeps compilation short (each table handed to each step would cost seconds) and a decision about one actor or channel
+in a cache line or two. Addresses of actors rise with their order in the plan. The row of the run itself begins at
+address 0.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ WAIT_NOTHING, WAIT_RELEASE, WAIT_INPUT, WAIT_ROOM, WAIT_GRANT, WAIT_EARLIER = ra
 SUM_BUSY, SUM_HELD, SUM_COMPUTE, FIRST_START, FIRST_END, LAST_END, VOID_FIRINGS = (SUMS + i for i in range(6, 13))
 ACTOR_COLUMNS = 64
 
-# Inputs. OWN_FREE (self-loops that free at departure) walks the frees at the start; OWN_FREED is its value one firing ago.
+# Inputs. OWN_FREE (self-loops that free at departure) walks the frees at the start; OWN_FREED is its value one firing
+# ago.
 IN_CHANNEL, NEED, FREE, FREES_AT_START, OWN_FREE, OWN_FREED = range(6)
 INPUT_COLUMNS = 6
 
@@ -128,7 +130,7 @@ OUTPUT_COLUMNS = 6
     GIVEN,
     WRITER,
     READER,
-    MARK_FIRING,  # lossy plans: the writer's firing that the oldest token comes from, and how many of its tokens are left
+    MARK_FIRING,  # lossy plans: the writer's firing that the oldest token is from, and how many of it are left
     MARK_LEFT,
     MARK_PUT,  # cursor of the writer's puts behind MARK_FIRING, -1: void tokens cannot occur
     # Aggregates of the room taken (USED): since when it holds, its highest, and its integral over time in units of
@@ -148,7 +150,8 @@ OUTPUT_COLUMNS = 6
     LYING_FINE,
     EMPTY_TIME,
     WRITTEN,
-    # A state that its own actor rewrites never holds old and new side by side: what firings under way will free is no level.
+    # A state that its own actor rewrites never holds old and new side by side: what firings under way will free is
+    # no level.
     IS_STATE,
     CREDIT,
 ) = range(25)
@@ -178,6 +181,7 @@ COMPUTE_LEAF, OVERLAP_LEAF, ARRIVAL_LEAF, RELEASE_LEAF, SERVER_LEAF = range(5)
 OVERLAP_TIME, OVERLAP_ACTOR, OVERLAP_FIRING = range(3)
 OVERLAP_COLUMNS = 3
 
-# Why the event loop returned. GROW: a ring is full; SNAPSHOT: a new one is due; RECURRED: the state is that of the snapshot.
+# Why the event loop returned. GROW: a ring is full; SNAPSHOT: a new one is due; RECURRED: the state is that of the
+# snapshot.
 RUNNING, FINISHED, STUCK, PAUSED, PAST_UNTIL, GROW, SNAPSHOT, RECURRED = range(8)
 FLIGHT_RING, TRAVEL_RING, MARKS_RING = range(3)

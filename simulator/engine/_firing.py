@@ -1,18 +1,29 @@
-"""What a firing does to the plan in the compiled engine: at its start, when served, at its departure, when its tokens arrive."""
+"""What a firing does to the plan in the compiled engine.
+
+At its start, when served, at its departure, when its tokens arrive.
+"""
 
 from __future__ import annotations
 
 from simulator.engine import _columns as col
 from simulator.engine._arbiter import list_resource
-from simulator.engine._channels import advance, fits, give_back, is_marked, make_readable, note_level, occupy, own_tokens
-from simulator.engine._jit import called, inlined
+from simulator.engine._channels import (
+    advance,
+    fits,
+    give_back,
+    is_marked,
+    make_readable,
+    note_level,
+    occupy,
+    own_tokens,
+)
+from simulator.engine._jit import Cells, called, inlined
 from simulator.engine._servers import begin_flow
 from simulator.engine._timers import push_overlap, set_timer
-from simulator.plan import Ints
 
 
 @inlined
-def start(m: Ints, t: Ints, actor: int, now: int) -> None:
+def start(m: Cells, t: Cells, actor: int, now: int) -> None:
     """A firing starts: it claims, gives back, and begins to compute and to move its data."""
     firing = m[actor + col.STARTED]
     m[actor + col.STARTED] = firing + 1
@@ -45,7 +56,7 @@ def start(m: Ints, t: Ints, actor: int, now: int) -> None:
 
 
 @inlined
-def take_inputs(m: Ints, actor: int, now: int) -> None:
+def take_inputs(m: Cells, actor: int, now: int) -> None:
     """Inputs at a start: give back under release at start, and look for the next firing's need."""
     for port in range(m[actor + col.INPUTS], m[actor + col.INPUTS_END], col.INPUT_COLUMNS):
         if m[port + col.FREES_AT_START] != 0:
@@ -61,7 +72,7 @@ def take_inputs(m: Ints, actor: int, now: int) -> None:
 
 
 @inlined
-def step_start_cursors(m: Ints, actor: int) -> None:
+def step_start_cursors(m: Cells, actor: int) -> None:
     """Move what is read at a start to the next firing."""
     advance(m, m[actor + col.COMPUTE])
     if m[actor + col.RELEASE] >= 0:
@@ -76,7 +87,7 @@ def step_start_cursors(m: Ints, actor: int) -> None:
 
 
 @called
-def begin_flows(m: Ints, actor: int, firing: int, now: int) -> int:
+def begin_flows(m: Cells, actor: int, firing: int, now: int) -> int:
     """All flows of a firing begin; how many have work."""
     begun = 0
     for use in range(m[actor + col.FLOWS], m[actor + col.FLOWS_END], col.FLOW_COLUMNS):
@@ -89,7 +100,7 @@ def begin_flows(m: Ints, actor: int, firing: int, now: int) -> int:
 
 
 @inlined
-def serve(m: Ints, t: Ints, actor: int, firing: int, now: int) -> None:
+def serve(m: Cells, t: Cells, actor: int, firing: int, now: int) -> None:
     """Compute time has passed and all flows are through: slots are given back."""
     place = m[actor + col.COLUMN] + (firing & m[actor + col.FOLD])
     t[place + m[col.COLUMN_LENGTH]] = now
@@ -103,7 +114,7 @@ def serve(m: Ints, t: Ints, actor: int, firing: int, now: int) -> None:
 
 
 @inlined
-def note_wait(m: Ints, actor: int, cause: int, now: int) -> None:
+def note_wait(m: Cells, actor: int, cause: int, now: int) -> None:
     """Aggregates: what an actor waits for from now on (0: nothing)."""
     if m[col.COUNTING] != 0:
         before = m[actor + col.CAUSE]
@@ -114,7 +125,7 @@ def note_wait(m: Ints, actor: int, cause: int, now: int) -> None:
 
 
 @inlined
-def end_part(m: Ints, t: Ints, actor: int, firing: int, now: int) -> None:
+def end_part(m: Cells, t: Cells, actor: int, firing: int, now: int) -> None:
     """One part of a firing (its compute, or a flow) is through."""
     if m[actor + col.SINGLE] != 0:
         left = m[actor + col.OPEN] - 1
@@ -128,7 +139,7 @@ def end_part(m: Ints, t: Ints, actor: int, firing: int, now: int) -> None:
 
 
 @inlined
-def may_depart(m: Ints, actor: int) -> bool:
+def may_depart(m: Cells, actor: int) -> bool:
     """Whether the oldest firing under way is served and has room on its blocking-after-service outputs."""
     firing = m[actor + col.ENDED]
     if firing == m[actor + col.STARTED]:
@@ -140,14 +151,13 @@ def may_depart(m: Ints, actor: int) -> bool:
         return False
     if m[actor + col.BLOCKS_AFTER_SERVICE] != 0:
         for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
-            if m[out + col.CLAIMS_AT_START] == 0:
-                if not fits(m, out, m[m[out + col.WRITE] + col.VALUE], False):
-                    return False
+            if m[out + col.CLAIMS_AT_START] == 0 and not fits(m, out, m[m[out + col.WRITE] + col.VALUE], False):
+                return False
     return True
 
 
 @inlined
-def depart(m: Ints, t: Ints, actor: int, now: int) -> None:
+def depart(m: Cells, t: Cells, actor: int, now: int) -> None:
     """The oldest firing under way departs: it writes its outputs and gives back what it has held."""
     firing = m[actor + col.ENDED]
     m[actor + col.ENDED] = firing + 1
@@ -168,7 +178,7 @@ def depart(m: Ints, t: Ints, actor: int, now: int) -> None:
 
 
 @inlined
-def note_end(m: Ints, actor: int, firing: int, now: int) -> None:
+def note_end(m: Cells, actor: int, firing: int, now: int) -> None:
     """Aggregates: a firing departs."""
     m[col.LAST_MOVED] = now
     m[actor + col.LAST_END] = now
@@ -177,7 +187,7 @@ def note_end(m: Ints, actor: int, firing: int, now: int) -> None:
 
 
 @inlined
-def write(m: Ints, actor: int, is_void: bool, now: int) -> None:
+def write(m: Cells, actor: int, is_void: bool, now: int) -> None:
     """The outputs of the firing that departs now: claimed if only now, and readable now or after their latency."""
     travels = m[actor + col.LATENCY] >= 0
     for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
@@ -193,7 +203,7 @@ def write(m: Ints, actor: int, is_void: bool, now: int) -> None:
 
 
 @called
-def send(m: Ints, actor: int, is_void: bool, now: int) -> None:
+def send(m: Cells, actor: int, is_void: bool, now: int) -> None:
     """Outputs of an actor with latency set out; none overtakes an earlier one."""
     firing = m[actor + col.ENDED] - 1
     arrival = now
@@ -211,7 +221,7 @@ def send(m: Ints, actor: int, is_void: bool, now: int) -> None:
 
 
 @called
-def arrive(m: Ints, actor: int, now: int) -> None:
+def arrive(m: Cells, actor: int, now: int) -> None:
     """Outputs that have travelled long enough become readable."""
     firing = m[actor + col.ARRIVED]
     next_arrival = col.INFINITY
@@ -232,7 +242,7 @@ def arrive(m: Ints, actor: int, now: int) -> None:
 
 
 @called
-def pass_void(m: Ints, t: Ints, actor: int, now: int) -> None:
+def pass_void(m: Cells, t: Cells, actor: int, now: int) -> None:
     """A firing of void frames passes: it takes neither resource nor room, and what it writes is void."""
     firing = m[actor + col.STARTED]
     m[actor + col.STARTED] = firing + 1

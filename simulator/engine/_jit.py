@@ -1,8 +1,9 @@
 """How the compiled engine's functions are compiled, and how a compiled kernel outlives the process.
 
 Only the few entry points are cached. numba notices a change of the file that an entry point stands in, but not of the
-files it calls into; the digest of all kernel sources therefore enters the entry point's closure, which is part of the cache's key.
-Where neither the package's folder nor the user's cache folder can be written, the kernel is compiled for this process only.
+files it calls into; the digest of all kernel sources therefore enters the entry point's closure, which is part of the
+cache's key. Where neither the package's folder nor the user's cache folder can be written, the kernel is compiled for
+this process only.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numba
 from numba.core import types
@@ -18,27 +19,37 @@ from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+class Cells(Protocol):
+    """int64 cells at an address, as the kernel sees them."""
+
+    def __getitem__(self, address: int) -> int: ...
+
+    def __setitem__(self, address: int, value: int) -> None: ...
+
+
+_njit: Any = numba.njit
 _OPTIONS = {"error_model": "numpy", "nogil": True, "_nrt": False}
 
 
 def inlined(function: Function) -> Function:
     """Compile a small step that is always folded into its callers: a call would hand over some thirty tables."""
-    compiled: Function = numba.njit(forceinline=True, no_cpython_wrapper=True, **_OPTIONS)(function)
+    compiled: Function = _njit(forceinline=True, no_cpython_wrapper=True, **_OPTIONS)(function)
     return compiled
 
 
 def called(function: Function) -> Function:
     """Compile a larger or rarer step that stays a call."""
-    compiled: Function = numba.njit(no_cpython_wrapper=True, **_OPTIONS)(function)
+    compiled: Function = _njit(no_cpython_wrapper=True, **_OPTIONS)(function)
     return compiled
 
 
 def entry(function: Function) -> Function:
     """Compile an entry point and keep it on disk where some folder can be written."""
     try:
-        compiled: Function = numba.njit(cache=True, **_OPTIONS)(function)
+        compiled: Function = _njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # numba: no locator available, neither __pycache__ nor the user's cache folder is writable
-        compiled = numba.njit(**_OPTIONS)(function)
+        compiled = _njit(**_OPTIONS)(function)
     return compiled
 
 
@@ -51,12 +62,16 @@ def fingerprint() -> int:
     return int.from_bytes(digest.digest()[:7], "big")
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def cells(_context: Any, address: Any) -> Any:
-    """The int64 cells at an address: indexed like an array, but a single machine word to hand over and no wrap of negative indices."""
-    signature = types.CPointer(types.int64)(address)
+def _cells(_context: Any, address: Any) -> Any:
+    """The int64 cells at an address: one machine word to hand over, and no test for negative indices at each access."""
+    pointer: Any = types.CPointer
+    signature = pointer(types.int64)(address)
 
     def generate(context: Any, builder: Any, bound: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(bound.return_type))
 
     return signature, generate
+
+
+_intrinsic: Any = intrinsic
+cells: Callable[[int], Cells] = _intrinsic(_cells)

@@ -1,21 +1,22 @@
-"""The general event loop of the compiled engine, instant by instant (ARCHITECTURE.md, Simultaneity)."""
+"""Step (a) of an instant in the compiled engine (ARCHITECTURE.md, Simultaneity).
+
+All that needs neither decision nor grant.
+"""
 
 from __future__ import annotations
 
 from simulator.engine import _columns as col
-from simulator.engine._arbiter import grant, join_queue, leave_queue
+from simulator.engine._arbiter import join_queue, leave_queue
 from simulator.engine._channels import fits
 from simulator.engine._firing import arrive, depart, end_part, may_depart, note_wait, pass_void, start
-from simulator.engine._jit import called, inlined
-from simulator.engine._lossy import await_decision, decide, is_void
-from simulator.engine._recurrence import recurs
-from simulator.engine._servers import end_flow, mark_stale, settle_server, share_out_stale
+from simulator.engine._jit import Cells, called, inlined
+from simulator.engine._lossy import await_decision, is_void
+from simulator.engine._servers import end_flow, mark_stale, settle_server
 from simulator.engine._timers import next_leaf, next_time, pop_overlap, set_timer
-from simulator.plan import Ints
 
 
 @inlined
-def go_on(m: Ints, t: Ints, actor: int, now: int) -> bool:
+def go_on(m: Cells, t: Cells, actor: int, now: int) -> bool:
     """Let an actor do all that it can at this instant. False: a ring is full, and must grow before it can go on."""
     while True:
         while may_depart(m, actor):
@@ -50,7 +51,7 @@ def go_on(m: Ints, t: Ints, actor: int, now: int) -> bool:
 
 
 @inlined
-def waits_for(m: Ints, actor: int, firing: int, under_way: int, now: int) -> int:
+def waits_for(m: Cells, actor: int, firing: int, under_way: int, now: int) -> int:
     """The first thing that keeps an actor from starting; 0: nothing, -1: its next firing is void and passes."""
     if m[actor + col.RELEASE] >= 0:
         release = m[m[actor + col.RELEASE] + col.VALUE]
@@ -72,18 +73,17 @@ def waits_for(m: Ints, actor: int, firing: int, under_way: int, now: int) -> int
     if m[actor + col.READY] >= 0:
         return col.WAIT_GRANT
     for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
-        if m[out + col.CLAIMS_AT_START] != 0:
-            if not fits(m, out, m[m[out + col.CLAIM] + col.VALUE], True):
-                return col.WAIT_ROOM
+        if m[out + col.CLAIMS_AT_START] != 0 and not fits(m, out, m[m[out + col.CLAIM] + col.VALUE], True):
+            return col.WAIT_ROOM
     return 0
 
 
 @inlined
-def has_space_behind(m: Ints, actor: int) -> bool:
+def has_space_behind(m: Cells, actor: int) -> bool:
     """Whether the rings that a departure writes have a free place; if not, asks for a larger one."""
-    if m[actor + col.LATENCY] >= 0:
-        if m[actor + col.ENDED] - m[actor + col.ARRIVED] > m[actor + col.TRAVEL_FOLD]:
-            return ask_to_grow(m, col.TRAVEL_RING, actor)
+    travelling = m[actor + col.ENDED] - m[actor + col.ARRIVED]
+    if m[actor + col.LATENCY] >= 0 and travelling > m[actor + col.TRAVEL_FOLD]:
+        return ask_to_grow(m, col.TRAVEL_RING, actor)
     if m[col.LOSSY] != 0 and m[col.COUNTING] != 0:
         oldest = m[actor + col.ENDED] if m[actor + col.LATENCY] < 0 else m[actor + col.ARRIVED]
         for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
@@ -96,7 +96,7 @@ def has_space_behind(m: Ints, actor: int) -> bool:
 
 
 @called
-def ask_to_grow(m: Ints, ring: int, actor: int) -> bool:
+def ask_to_grow(m: Cells, ring: int, actor: int) -> bool:
     """Leave the loop for a larger ring; always False."""
     m[col.GROW_RING] = ring
     m[col.GROW_ACTOR] = actor
@@ -104,7 +104,7 @@ def ask_to_grow(m: Ints, ring: int, actor: int) -> bool:
 
 
 @called
-def ring_other(m: Ints, t: Ints, leaf: int, now: int) -> int:
+def ring_other(m: Cells, t: Cells, leaf: int, now: int) -> int:
     """A timer rings that is not an actor's own completion; the actor to be looked at, -1 if none is at once."""
     kind = m[m[col.LEAVES] + leaf * col.LEAF_COLUMNS + col.LEAF_KIND]
     owner = m[m[col.LEAVES] + leaf * col.LEAF_COLUMNS + col.LEAF_OWNER]
@@ -134,8 +134,11 @@ def ring_other(m: Ints, t: Ints, leaf: int, now: int) -> int:
 
 
 @inlined
-def settle(m: Ints, t: Ints, now: int) -> bool:
-    """Step (a): completions, departures, arrivals, releases and free starts until nothing changes. False: a ring must grow."""
+def settle(m: Cells, t: Cells, now: int) -> bool:
+    """Step (a): completions, departures, arrivals, releases and free starts until nothing changes.
+
+    False: a ring must grow.
+    """
     while True:
         rung = -1
         work = m[col.WORK]
@@ -165,39 +168,3 @@ def settle(m: Ints, t: Ints, now: int) -> bool:
             m[m[col.WORKLIST] + m[col.WORK]] = actor
             m[col.WORK] += 1
             return False
-
-
-@called
-def run_loop(m: Ints, t: Ints, m0: Ints, t0: Ints) -> int:
-    """Run until the plan is through, stuck, past UNTIL, or LEFT has fallen to LIMIT; why it returned.
-
-    While WATCHING, the state is compared with the snapshot ``m0``, ``t0`` at the end of instants in which the anchor departed.
-    """
-    while True:
-        now = m[col.NOW]
-        if not settle(m, t, now):
-            return col.GROW
-        if m[col.PENDING_SOURCES] > 0:
-            decide(m, t, now)
-            continue
-        if m[col.LISTED_RESOURCES] > 0 and grant(m):
-            continue
-        if m[col.STALE_SERVERS] > 0:
-            share_out_stale(m, now)
-        upcoming = next_time(m)
-        if m[col.LEFT] == 0:
-            return col.FINISHED
-        if upcoming == col.INFINITY:
-            return col.STUCK
-        if upcoming > m[col.UNTIL]:
-            return col.PAST_UNTIL
-        if m[col.LEFT] <= m[col.LIMIT]:
-            return col.PAUSED
-        if m[col.WATCHING] != 0 and m[m[col.ANCHOR] + col.ENDED] != m[col.ANCHOR_SEEN]:
-            m[col.ANCHOR_SEEN] = m[m[col.ANCHOR] + col.ENDED]
-            if recurs(m, t, m0, t0):
-                return col.RECURRED
-            m[col.COMPARISONS] += 1
-            if m[col.COMPARISONS] >= m[col.MOST_COMPARISONS]:
-                return col.SNAPSHOT
-        m[col.NOW] = upcoming

@@ -5,12 +5,11 @@ from __future__ import annotations
 from simulator.engine import _columns as col
 from simulator.engine._channels import fits, wake
 from simulator.engine._firing import note_wait, start
-from simulator.engine._jit import called
-from simulator.plan import Ints
+from simulator.engine._jit import Cells, called
 
 
 @called
-def is_void(m: Ints, actor: int) -> bool:
+def is_void(m: Cells, actor: int) -> bool:
     """Whether all frames of an actor's next firing are void."""
     first = m[m[actor + col.FIRST_FRAME] + col.VALUE]
     last = m[m[actor + col.LAST_FRAME] + col.VALUE]
@@ -21,7 +20,7 @@ def is_void(m: Ints, actor: int) -> bool:
 
 
 @called
-def await_decision(m: Ints, actor: int) -> None:
+def await_decision(m: Cells, actor: int) -> None:
     """A lossy source could start; it is decided when nothing else changes."""
     if m[actor + col.PENDING] == 0:
         m[actor + col.PENDING] = 1
@@ -35,7 +34,7 @@ def await_decision(m: Ints, actor: int) -> None:
 
 
 @called
-def decide(m: Ints, t: Ints, now: int) -> None:
+def decide(m: Cells, t: Cells, now: int) -> None:
     """Decide every pending source in actor order: it starts if all its outputs have room, else its frames are void."""
     count = m[col.PENDING_SOURCES]
     m[col.PENDING_SOURCES] = 0
@@ -58,7 +57,7 @@ def decide(m: Ints, t: Ints, now: int) -> None:
 
 
 @called
-def drop_frames(m: Ints, actor: int) -> None:
+def drop_frames(m: Cells, actor: int) -> None:
     """The frames of an actor's next firing become void; whoever waits to serve them may pass."""
     first = m[m[actor + col.FIRST_FRAME] + col.VALUE]
     last = m[m[actor + col.LAST_FRAME] + col.VALUE]

@@ -1,4 +1,6 @@
-"""Whether the whole state of a run is that of an earlier instant, but for the time that has passed and the firings done.
+"""Whether the whole state of a run is that of an earlier instant.
+
+But for the time that has passed and the firings done.
 
 Compared are tokens, room, phases of all series, parts left and remaining times of everything under way, who waits for a
 grant since when, flows with what they have left and their rates. Then the future repeats, and so does the growth of
@@ -8,12 +10,11 @@ every counter: sums over a period are differences of two states.
 from __future__ import annotations
 
 from simulator.engine import _columns as col
-from simulator.engine._jit import called, inlined
-from simulator.plan import Ints
+from simulator.engine._jit import Cells, called, inlined
 
 
 @inlined
-def same(m: Ints, m0: Ints, cursor: int) -> bool:
+def same(m: Cells, m0: Cells, cursor: int) -> bool:
     """Whether a cursor is at the same phase and value; -1 is no cursor."""
     if cursor < 0:
         return True
@@ -21,7 +22,7 @@ def same(m: Ints, m0: Ints, cursor: int) -> bool:
 
 
 @inlined
-def same_ahead(m: Ints, m0: Ints, cursor: int, count: int) -> bool:
+def same_ahead(m: Cells, m0: Cells, cursor: int, count: int) -> bool:
     """Whether a cursor over a cumulative series is at the same phase, and as far ahead of a running count."""
     if m[cursor + col.POSITION] != m0[cursor + col.POSITION]:
         return False
@@ -29,7 +30,7 @@ def same_ahead(m: Ints, m0: Ints, cursor: int, count: int) -> bool:
 
 
 @called
-def same_ports(m: Ints, m0: Ints, actor: int) -> bool:
+def same_ports(m: Cells, m0: Cells, actor: int) -> bool:
     """Inputs, outputs and flows of an actor."""
     for port in range(m[actor + col.INPUTS], m[actor + col.INPUTS_END], col.INPUT_COLUMNS):
         channel = m[port + col.IN_CHANNEL]
@@ -55,7 +56,7 @@ def same_ports(m: Ints, m0: Ints, actor: int) -> bool:
 
 
 @called
-def same_release(m: Ints, m0: Ints, actor: int, passed: int) -> bool:
+def same_release(m: Cells, m0: Cells, actor: int, passed: int) -> bool:
     """Releases: as far ahead, or behind and never waited for, and falling further behind."""
     cursor = m[actor + col.RELEASE]
     if cursor < 0:
@@ -70,7 +71,7 @@ def same_release(m: Ints, m0: Ints, actor: int, passed: int) -> bool:
 
 
 @called
-def same_flight(m: Ints, t: Ints, m0: Ints, t0: Ints, actor: int, passed: int) -> bool:
+def same_flight(m: Cells, t: Cells, m0: Cells, t0: Cells, actor: int, passed: int) -> bool:
     """Firings between start and end, and outputs under way."""
     first, first0 = m[actor + col.ENDED], m0[actor + col.ENDED]
     fold, length = m[actor + col.FOLD], m[col.COLUMN_LENGTH]
@@ -102,7 +103,7 @@ def same_flight(m: Ints, t: Ints, m0: Ints, t0: Ints, actor: int, passed: int) -
 
 
 @called
-def same_actor(m: Ints, t: Ints, m0: Ints, t0: Ints, actor: int, passed: int) -> bool:
+def same_actor(m: Cells, t: Cells, m0: Cells, t0: Cells, actor: int, passed: int) -> bool:
     """All of one actor."""
     if m[actor + col.STARTED] - m[actor + col.ENDED] != m0[actor + col.STARTED] - m0[actor + col.ENDED]:
         return False
@@ -121,7 +122,7 @@ def same_actor(m: Ints, t: Ints, m0: Ints, t0: Ints, actor: int, passed: int) ->
 
 
 @called
-def same_server(m: Ints, m0: Ints, server: int) -> bool:
+def same_server(m: Cells, m0: Cells, server: int) -> bool:
     """Flows at a server whose rate does not change any more."""
     if m[server + col.ACTIVE] != m0[server + col.ACTIVE] or m[server + col.RATE_AT] != m0[server + col.RATE_AT]:
         return False
@@ -142,7 +143,7 @@ def same_server(m: Ints, m0: Ints, server: int) -> bool:
 
 
 @called
-def same_overlaps(m: Ints, m0: Ints, passed: int) -> bool:
+def same_overlaps(m: Cells, m0: Cells, passed: int) -> bool:
     """Completions that overlap: the same ones, whatever their order in the heap."""
     count, heap = m[col.OVERLAPS], m[col.HEAP]
     if count != m0[col.OVERLAPS]:
@@ -162,7 +163,7 @@ def same_overlaps(m: Ints, m0: Ints, passed: int) -> bool:
 
 
 @called
-def recurs(m: Ints, t: Ints, m0: Ints, t0: Ints) -> bool:
+def recurs(m: Cells, t: Cells, m0: Cells, t0: Cells) -> bool:
     """Whether the state is that of the snapshot, later by some time."""
     passed = m[col.NOW] - m0[col.NOW]
     if passed <= 0:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from simulator.engine import _columns as col
-from simulator.engine._jit import called
+from simulator.engine._jit import Cells, called
 from simulator.engine._timers import set_timer
-from simulator.plan import Ints
 
 
 @called
-def mark_stale(m: Ints, server: int) -> None:
+def mark_stale(m: Cells, server: int) -> None:
     """Rates of a server must be shared out anew at the end of this instant."""
     if m[server + col.STALE] == 0:
         m[server + col.STALE] = 1
@@ -18,17 +17,17 @@ def mark_stale(m: Ints, server: int) -> None:
 
 
 @called
-def flow_goes_before(m: Ints, flow: int, cap: int, actor: int, firing: int) -> bool:
+def flow_goes_before(m: Cells, flow: int, cap: int, actor: int, firing: int) -> bool:
     """The order of flows at a server: cap, actor, firing; flows of one firing begin in the actor's order."""
     if m[flow + col.CAP] != cap:
-        return bool(m[flow + col.CAP] < cap)
+        return m[flow + col.CAP] < cap
     if m[flow + col.BY_ACTOR] != actor:
-        return bool(m[flow + col.BY_ACTOR] < actor)
-    return bool(m[flow + col.BY_FIRING] <= firing)
+        return m[flow + col.BY_ACTOR] < actor
+    return m[flow + col.BY_FIRING] <= firing
 
 
 @called
-def begin_flow(m: Ints, use: int, actor: int, firing: int, work: int, now: int) -> None:
+def begin_flow(m: Cells, use: int, actor: int, firing: int, work: int, now: int) -> None:
     """A flow joins its server."""
     server = m[use + col.FLOW_SERVER]
     cap = m[use + col.FLOW_CAP]
@@ -49,7 +48,7 @@ def begin_flow(m: Ints, use: int, actor: int, firing: int, work: int, now: int) 
 
 
 @called
-def settle_server(m: Ints, server: int, now: int) -> None:
+def settle_server(m: Cells, server: int, now: int) -> None:
     """Take off what the flows of a server have done since the last change of rates."""
     lasted = now - m[server + col.UPDATED]
     m[server + col.UPDATED] = now
@@ -61,8 +60,11 @@ def settle_server(m: Ints, server: int, now: int) -> None:
 
 
 @called
-def end_flow(m: Ints, server: int) -> int:
-    """Remove the first flow that is through from a settled server; the address of its last, now free, row, -1: none is."""
+def end_flow(m: Cells, server: int) -> int:
+    """Remove the first flow that is through from a settled server.
+
+    The address of its last, now free, row, -1: none is.
+    """
     first = m[server + col.ACTIVE_ROWS]
     last = first + (m[server + col.ACTIVE] - 1) * col.ACTIVE_COLUMNS
     for flow in range(first, last + 1, col.ACTIVE_COLUMNS):
@@ -81,7 +83,7 @@ def end_flow(m: Ints, server: int) -> int:
 
 
 @called
-def share_out(m: Ints, server: int, now: int) -> None:
+def share_out(m: Cells, server: int, now: int) -> None:
     """Give every flow of a server its rate; the timer rings at the next completion or change of the server's rate."""
     settle_server(m, server, now)
     at = m[server + col.RATE_AT]
@@ -106,7 +108,7 @@ def share_out(m: Ints, server: int, now: int) -> None:
 
 
 @called
-def share_out_stale(m: Ints, now: int) -> None:
+def share_out_stale(m: Cells, now: int) -> None:
     """Recompute the rates of all servers whose flows or rate have changed."""
     for i in range(m[col.STALE_SERVERS]):
         server = m[m[col.STALES] + i]

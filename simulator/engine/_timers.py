@@ -1,18 +1,17 @@
 """Timers of the compiled engine: a tournament tree over fixed timers, and a heap for completions that overlap.
 
-Changing a timer walks one path to the root without branches that depend on data; the order of timers that ring at the same
-instant does not matter (ARCHITECTURE.md, Simultaneity (a)).
+Changing a timer walks one path to the root without branches that depend on data; the order of timers that ring at the
+same instant does not matter (ARCHITECTURE.md, Simultaneity (a)).
 """
 
 from __future__ import annotations
 
 from simulator.engine import _columns as col
-from simulator.engine._jit import called, inlined
-from simulator.plan import Ints
+from simulator.engine._jit import Cells, called, inlined
 
 
 @inlined
-def set_timer(m: Ints, leaf: int, time: int) -> None:
+def set_timer(m: Cells, leaf: int, time: int) -> None:
     """Let a timer ring at ``time`` (INFINITY: never)."""
     timers = m[col.TIMERS]
     node = leaf + m[col.TIMER_LEAVES]
@@ -32,26 +31,26 @@ def set_timer(m: Ints, leaf: int, time: int) -> None:
 
 
 @inlined
-def next_time(m: Ints) -> int:
+def next_time(m: Cells) -> int:
     """When the earliest timer rings."""
     return m[m[col.TIMERS] + col.NODE_COLUMNS + col.NODE_TIME]
 
 
 @inlined
-def next_leaf(m: Ints) -> int:
+def next_leaf(m: Cells) -> int:
     """The timer that rings next."""
     return m[m[col.TIMERS] + col.NODE_COLUMNS + col.NODE_LEAF]
 
 
 @inlined
-def _move(m: Ints, place: int, source: int) -> None:
+def _move(m: Cells, place: int, source: int) -> None:
     m[place + col.OVERLAP_TIME] = m[source + col.OVERLAP_TIME]
     m[place + col.OVERLAP_ACTOR] = m[source + col.OVERLAP_ACTOR]
     m[place + col.OVERLAP_FIRING] = m[source + col.OVERLAP_FIRING]
 
 
 @called
-def push_overlap(m: Ints, time: int, actor: int, firing: int) -> None:
+def push_overlap(m: Cells, time: int, actor: int, firing: int) -> None:
     """Remember when the compute time of a firing passes whose actor may have several under way."""
     heap, width = m[col.HEAP], col.OVERLAP_COLUMNS
     i = m[col.OVERLAPS]
@@ -70,7 +69,7 @@ def push_overlap(m: Ints, time: int, actor: int, firing: int) -> None:
 
 
 @called
-def pop_overlap(m: Ints) -> None:
+def pop_overlap(m: Cells) -> None:
     """Forget the earliest overlapping completion."""
     heap, width = m[col.HEAP], col.OVERLAP_COLUMNS
     count = m[col.OVERLAPS] - 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from simulator.deadlock import State as Stuck
+from simulator.deadlock import deadlock_error
 from simulator.engine import _columns as col
 from simulator.engine.arrays import State, flatten
 from simulator.engine.compiled import drive
@@ -18,10 +20,11 @@ Progress = Callable[[int, int, int], None]
 class ActorTotals:
     """What one actor did, in ticks and firings.
 
-    ``started`` and ``departed`` firings (``void`` of them passed), ``busy`` from start to end of service, ``compute`` of the
-    non-void ones, ``held`` from end of service to departure. The wait before a start, from when the actor could have
-    started, by cause: ``not_released``, ``starved``, ``blocked`` (no room to claim), ``contended``. ``first_start``, ``first_end``
-    and ``last_end`` are -1 where there is none. Busy and held count firings that are through.
+    ``started`` and ``departed`` firings (``void`` of them passed), ``busy`` from start to end of service, ``compute``
+    of the non-void ones, ``held`` from end of service to departure. The wait before a start, from when the actor
+    could have started, by cause: ``not_released``, ``starved``, ``blocked`` (no room to claim), ``contended``.
+    ``first_start``, ``first_end`` and ``last_end`` are -1 where there is none. Busy and held count firings that are
+    through.
     """
 
     started: int
@@ -43,10 +46,10 @@ class ActorTotals:
 class ChannelTotals:
     """How one channel was used, in tokens and ticks.
 
-    ``level`` is the integral over time of the room taken, ``highest`` its largest value, ``full`` how long the writer's largest
-    put did not fit; ``lying`` is the integral of the readable tokens, ``empty`` how long there were none, ``written`` how
-    many became readable. ``histogram[i]`` is how long the room taken was in ``i * bin_width .. (i + 1) * bin_width - 1`` (the last
-    bin: or more).
+    ``level`` is the integral over time of the room taken, ``highest`` its largest value, ``full`` how long the
+    writer's largest put did not fit; ``lying`` is the integral of the readable tokens, ``empty`` how long there were
+    none, ``written`` how many became readable. ``histogram[i]`` is how long the room taken was in ``i * bin_width ..
+    (i + 1) * bin_width - 1`` (the last bin: or more).
     """
 
     level: int
@@ -61,9 +64,12 @@ class ChannelTotals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aggregate:
-    """The totals of a run, parallel to the plan's actors and channels; ``now``, ``complete`` and ``reason`` as in a Trace.
+    """The totals of a run, parallel to the plan's actors and channels.
 
-    ``skipped_periods`` whole periods with ``skipped_ticks`` ticks in all were not simulated but added up: the totals are the same.
+    ``now``, ``complete`` and ``reason`` as in a Trace.
+
+    ``skipped_periods`` whole periods with ``skipped_ticks`` ticks in all were not simulated but added up: the totals
+    are the same.
     """
 
     actors: tuple[ActorTotals, ...]
@@ -90,16 +96,15 @@ def run_aggregate(
 ) -> Aggregate:
     """Run a plan that ``check_plan`` has passed in the compiled engine and return its totals.
 
-    ``fast_forward`` skips whole periods once the full state has recurred; the totals are those of the full run, exactly.
-    ``bins`` is the number of bins of each histogram. Raises ``DeadlockError`` when nothing can move and firings remain.
+    ``fast_forward`` skips whole periods once the full state has recurred; the totals are those of the full run,
+    exactly. ``bins`` is the number of bins of each histogram. Raises ``DeadlockError`` when nothing can move and
+    firings remain.
     """
     reason = why_not(plan) if fast_forward else "not asked for"
     watch = None if reason else Watch()
     state = flatten(plan, counting=True, bins=bins)
     state, outcome = drive(state, until=until, progress=progress, firings=plan.firings, watch=watch)
     if outcome == col.STUCK:
-        from simulator.deadlock import deadlock_error
-
         raise deadlock_error(plan, None, _stuck(state))
     now = int(state.memory[col.NOW])
     if outcome == col.PAST_UNTIL and until is not None:
@@ -150,9 +155,7 @@ def _channel_totals(state: State, row: Ints) -> ChannelTotals:
     )
 
 
-def _stuck(state: State) -> object:
-    from simulator.deadlock import State as Stuck
-
+def _stuck(state: State) -> Stuck:
     return Stuck(
         time=int(state.memory[col.LAST_MOVED]),
         started=tuple(state.actors[:, col.STARTED].tolist()),

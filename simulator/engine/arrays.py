@@ -18,7 +18,10 @@ _TOGETHER, _TRAVELLING, _MARKED = 64, 64, 256
 
 
 class State(NamedTuple):
-    """All of a run: its memory, and the columns of start, served and end of all firings. It can stop and go on at any instant."""
+    """All of a run: its memory, and the columns of start, served and end of all firings.
+
+    It can stop and go on at any instant.
+    """
 
     memory: Ints
     times: Ints
@@ -297,7 +300,10 @@ class _Flattener:
 
 
 def flatten(plan: Plan, *, counting: bool = False, bins: int = 0) -> State:
-    """A plan before its first instant. ``counting`` keeps aggregates (and histograms of ``bins``) instead of a column entry per firing."""
+    """A plan before its first instant.
+
+    ``counting`` keeps aggregates (and histograms of ``bins``) instead of a column entry per firing.
+    """
     flat = _Flattener(plan, counting, bins)
     cells = (2 if counting else 3) * flat.columns
     times = np.zeros(cells, dtype=np.int64) if counting else np.empty(cells, dtype=np.int64)

@@ -29,10 +29,10 @@ def run_compiled(
 ) -> Trace:
     """Run a plan that ``check_plan`` has passed and return the same Trace as the SimPy engine, to the last tick.
 
-    ``until`` stops after that tick, ``progress(now, departed firings, all firings)`` is called now and then; an interrupt from
-    the keyboard returns what has happened so far. ``path`` "static_order" demands the recurrence without events and raises
-    ``PlanError`` where it does not hold; "auto" takes it where it does, and the Trace's ``reason`` says why or why not.
-    Raises ``DeadlockError`` when nothing can move and firings remain.
+    ``until`` stops after that tick, ``progress(now, departed firings, all firings)`` is called now and then; an
+    interrupt from the keyboard returns what has happened so far. ``path`` "static_order" demands the recurrence
+    without events and raises ``PlanError`` where it does not hold; "auto" takes it where it does, and the Trace's
+    ``reason`` says why or why not. Raises ``DeadlockError`` when nothing can move and firings remain.
     """
     why_events = _why_events(plan, until, path)
     if not why_events:
@@ -64,9 +64,16 @@ def _why_events(plan: Plan, until: int | None, path: Path) -> str:
 
 
 def drive(
-    state: State, *, until: int | None = None, progress: Progress | None = None, firings: int = 0, watch: Watch | None = None
+    state: State,
+    *,
+    until: int | None = None,
+    progress: Progress | None = None,
+    firings: int = 0,
+    watch: Watch | None = None,
 ) -> tuple[State, int]:
-    """Run the event loop in chunks until it is done; the final state and FINISHED, STUCK, PAST_UNTIL or PAUSED (by the keyboard).
+    """Run the event loop in chunks until it is done.
+
+    The final state and FINISHED, STUCK, PAST_UNTIL or PAUSED (by the keyboard).
 
     ``watch`` looks for a recurrence of the state and skips whole periods.
     """

@@ -1,8 +1,11 @@
-"""Exact fast-forward: when the whole state of a run recurs, whole periods are skipped and every counter grows by theirs.
+"""Exact fast-forward.
+
+When the whole state of a run recurs, whole periods are skipped and every counter grows by theirs.
 
 The state is compared in integer ticks at departures of one actor, with a snapshot that is renewed after 1, 2, 4, ...
-comparisons (R. P. Brent, "An improved Monte Carlo factorization algorithm", BIT 20, 1980). What recurs is the full state
-of :mod:`simulator.engine._recurrence`, never the rate at the sink: that is even long before the FIFOs have filled.
+comparisons (R. P. Brent, "An improved Monte Carlo factorization algorithm", BIT 20, 1980). What recurs is the full
+state of :mod:`simulator.engine._recurrence`, never the rate at the sink: that is even long before the FIFOs have
+filled.
 """
 
 from __future__ import annotations
@@ -28,7 +31,10 @@ class Watch:
         self.ticks = 0
 
     def begin(self, state: State) -> State:
-        """Watch from here on: a snapshot, compared with the state whenever the actor with the fewest firings left departs."""
+        """Watch from here on.
+
+        A snapshot, compared with the state whenever the actor with the fewest firings left departs.
+        """
         memory, actors = state.memory, state.actors
         left = actors[:, col.FIRINGS] - actors[:, col.STARTED]
         alive = np.flatnonzero(left > 1)
@@ -119,7 +125,10 @@ def _add_wide(channel: Ints, whole: int, amount: int) -> None:
 
 
 def _after(state: State, before: State, periods: int, passed: int, fired: Ints) -> State:
-    """The state after some periods: everything has grown by as much as in the one between the two states, times ``periods``."""
+    """The state after some periods.
+
+    Everything has grown by as much as in the one between the two states, times ``periods``.
+    """
     later = state.copy()
     memory, actors, channels = later.memory, later.actors, later.channels
     memory[[col.NOW, col.LAST_MOVED]] += periods * passed

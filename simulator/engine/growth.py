@@ -34,7 +34,9 @@ def _grow_flight(state: State, actor: int) -> State:
     memory = _moved(memory, col.HEAP, heap, rings * col.OVERLAP_COLUMNS)
     for use in range(int(memory[actor + col.FLOWS]), int(memory[actor + col.FLOWS_END]), col.FLOW_COLUMNS):
         server = int(memory[use + col.FLOW_SERVER])
-        active = memory[int(memory[server + col.ACTIVE_ROWS]) :][: int(memory[server + col.ACTIVE]) * col.ACTIVE_COLUMNS]
+        active = memory[int(memory[server + col.ACTIVE_ROWS]) :][
+            : int(memory[server + col.ACTIVE]) * col.ACTIVE_COLUMNS
+        ]
         room = active.size + (_flights(memory) + more) * col.ACTIVE_COLUMNS
         memory = _moved(memory, server + col.ACTIVE_ROWS, active, room)
     return State(memory, times)
@@ -54,7 +56,11 @@ def _wider_columns(memory: Ints, times: Ints, actor: int, newest: int) -> Ints:
     columns = np.zeros((2, length + 2 * size), dtype=np.int64)
     columns[:, :length] = times.reshape(2, length)
     columns[:, length + (firings & (2 * size - 1))] = columns[:, first + (firings & fold)]
-    memory[col.COLUMN_LENGTH], memory[actor + col.COLUMN], memory[actor + col.FOLD] = length + 2 * size, length, 2 * size - 1
+    memory[col.COLUMN_LENGTH], memory[actor + col.COLUMN], memory[actor + col.FOLD] = (
+        length + 2 * size,
+        length,
+        2 * size - 1,
+    )
     return columns.reshape(-1)
 
 

@@ -1,7 +1,8 @@
 """Marked graphs: all actors fire equally often and move one token a firing, as the stages of a streaming pipeline do.
 
-Firing k then depends on firings k - lag of its neighbours with constant lags, so the recurrence needs no counting of tokens.
-It is evaluated in blocks of firings: within a block an actor needs nothing from actors behind it in the order.
+Firing k then depends on firings k - lag of its neighbours with constant lags, so the recurrence needs no counting of
+tokens. It is evaluated in blocks of firings: within a block an actor needs nothing from actors behind it in the
+order.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ _LONGEST_BLOCK = 512
 
 @dataclass(frozen=True, slots=True)
 class _Needs:
-    """A time that a firing waits for: that of firing ``k - lag`` of ``actor``; its start, its end, or the arrival of its tokens.
+    """A time that a firing waits for: that of firing ``k - lag`` of ``actor``.
+
+    Its start, its end, or the arrival of its tokens.
 
     ``column`` is START, END or ARRIVAL of the four columns that an actor has.
     """
@@ -56,8 +59,8 @@ def run_marked_graph(plan: Plan) -> Trace | None:
     pad = max(1, max((n.lag for needs in (starts, ends) for wanted in needs for n in wanted), default=1))
     memory, times, columns = _flatten(plan, starts, ends, order, pad)
     run_blocks(memory, times, firings, block)
-    cut = [[times[first : first + firings] for first in three] for three in columns]
-    return complete_trace(plan, *([three[i] for three in cut] for i in range(3)), "a marked graph")
+    start, served, end = ([times[three[i] : three[i] + firings] for three in columns] for i in range(3))
+    return complete_trace(plan, start, served, end, "a marked graph")
 
 
 def _offset(series: Series) -> int | None:
@@ -103,7 +106,8 @@ def _needs(plan: Plan) -> tuple[list[list[_Needs]], list[list[_Needs]]] | None:
             starts[index].append(_Needs(index, actor.concurrency, col.END))
     # A time further back than the first firing is never waited for.
     firings = plan.actors[0].firings
-    return tuple([[n for n in wanted if n.lag < firings] for wanted in needs] for needs in (starts, ends))
+    starts, ends = ([[n for n in wanted if n.lag < firings] for wanted in needs] for needs in (starts, ends))
+    return starts, ends
 
 
 def _order(plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]]) -> list[int] | None:
@@ -124,8 +128,6 @@ def _flatten(
     plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]], order: list[int], pad: int
 ) -> tuple[Ints, Ints, list[tuple[int, int, int]]]:
     """Memory, an array for all times (0 in front of every column), and where the columns of each actor begin."""
-    firings = plan.actors[0].firings
-    width = firings + pad
     memory = Memory()
     run = np.zeros(col.RUN_COLUMNS, dtype=np.int64)
     memory.place(run)
@@ -133,45 +135,63 @@ def _flatten(
     rows = np.zeros((len(plan.actors), col.ACTOR_COLUMNS), dtype=np.int64)
     memory.place(rows)
     run[col.ACTORS_END] = memory.size
-    columns: dict[int, tuple[int, int, int, int]] = {}
-    used = 0
-    for index, actor in enumerate(plan.actors):
-        parts = [used, used + width]
-        parts.append(parts[1] + width if ends[index] or _overlaps(actor) else parts[1])
-        parts.append(parts[2] + width if actor.latency.maximum() > 0 else parts[2])
-        used = parts[3] + width
-        columns[index] = (parts[0] + pad, parts[1] + pad, parts[2] + pad, parts[3] + pad)
+    columns, constants = _columns(plan, ends, pad)
+    times = np.zeros(constants + len(plan.actors), dtype=np.int64)
     for row, index in zip(rows, order, strict=True):
         actor = plan.actors[index]
         row[[col.START, col.SERVED, col.END, col.ANY_ARRIVAL]] = columns[index]
         row[col.OVERLAPS] = _overlaps(actor)
-        row[col.COMPUTE] = memory.cursor_at(actor.compute)
         row[col.RELEASE] = memory.cursor_at(actor.release) if actor.release.maximum() > 0 else -1
         row[col.LATENCY] = memory.cursor_at(actor.latency) if actor.latency.maximum() > 0 else -1
         for needs, first in ((starts, col.WAITS), (ends, col.HOLDS)):
             places = [columns[n.actor][n.column] - n.lag for n in needs[index]]
             row[first] = memory.place(np.array(places, dtype=np.int64))
             row[first + 1] = memory.size
-        _make_plain(memory, row, actor, [columns[n.actor][n.column] - n.lag for n in starts[index] + ends[index]], len(ends[index]))
+        waits = [columns[n.actor][n.column] - n.lag for n in starts[index]]
+        holds = [columns[n.actor][n.column] - n.lag for n in ends[index]]
+        if not _make_plain(row, actor, waits, holds, times, constants + index):
+            row[col.COMPUTE] = memory.cursor_at(actor.compute)
     run[col.ALL_PLAIN] = rows[:, col.PLAIN].all()
-    three = [columns[i][:3] for i in range(len(plan.actors))]
-    return memory.joined(), np.zeros(used, dtype=np.int64), three
+    return memory.joined(), times, [columns[i][:3] for i in range(len(plan.actors))]
 
 
-def _make_plain(memory: Memory, row: Ints, actor: Actor, places: list[int], holds: int) -> None:
-    """Fill the cells of a plain stage, if the actor is one. A stage that waits for less waits for its own last departure again."""
-    waits = len(places) - holds
-    is_constant = actor.compute.step == 0 and bool((actor.compute.pattern == actor.compute.pattern[0]).all())
-    has_each = actor.compute.period >= actor.firings
+def _columns(plan: Plan, ends: list[list[_Needs]], pad: int) -> tuple[list[tuple[int, int, int, int]], int]:
+    """Where the columns of start, served, end and arrival of each actor begin, and how many cells they take.
+
+    Equal ones are one.
+    """
+    width = plan.actors[0].firings + pad
+    columns, used = [], pad
+    for index, actor in enumerate(plan.actors):
+        start, served = used, used + width
+        end = served + width if ends[index] or _overlaps(actor) else served
+        arrival = end + width if actor.latency.maximum() > 0 else end
+        used = arrival + width
+        columns.append((start, served, end, arrival))
+    return columns, used
+
+
+def _make_plain(row: Ints, actor: Actor, waits: list[int], holds: list[int], times: Ints, constant: int) -> bool:
+    """Fill the cells of a plain stage, if the actor is one.
+
+    A stage that waits for less waits for its own last departure again.
+    """
     bare = not row[col.OVERLAPS] and row[col.RELEASE] < 0 and row[col.LATENCY] < 0
-    if not bare or waits > 2 or holds > 1 or not (is_constant or has_each):
-        return
-    row[col.PLAIN] = 1
+    if not bare or len(waits) > 2 or len(holds) > 1:
+        return False
     own = int(row[col.END]) - 1
-    row[col.ONE], row[col.TWO] = (places[:waits] + [own, own])[:2]
-    row[col.HELD] = places[-1] if holds else own
-    row[col.TIMES] = memory.place(actor.compute.pattern[:1] if is_constant else actor.compute.pattern)
-    row[col.TIMES_STEP] = not is_constant
+    row[col.PLAIN] = 1
+    row[col.ONE], row[col.TWO] = [*waits, own, own][:2]
+    row[col.HELD] = holds[0] if holds else own
+    series = actor.compute
+    if series.step == 0 and bool((series.pattern == series.pattern[0]).all()):
+        row[col.TIMES] = constant
+        times[constant] = series.pattern[0]
+        return True
+    row[col.TIMES], row[col.TIMES_STEP] = row[col.SERVED], 1
+    served = times[int(row[col.SERVED]) :][: actor.firings]
+    served[:] = series.pattern[: actor.firings] if series.period >= actor.firings else series.array()
+    return True
 
 
 def _overlaps(actor: Actor) -> bool:

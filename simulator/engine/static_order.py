@@ -1,10 +1,10 @@
 """The static-order path: where no firing waits for an arbiter, times follow from each other without events.
 
-In a plan in which every actor has its resource to itself, no server is shared and nothing is dropped, the start of a firing is a
-maximum of earlier starts and ends, and its end a sum: a max-plus recurrence (F. Baccelli, G. Cohen, G. J. Olsder, J.-P. Quadrat,
-"Synchronization and Linearity", 1992, chapter 2). Where all actors fire equally often and move one token a firing (a marked
-graph), the recurrence reaches back by constant distances and is evaluated block by block; else every actor is driven as
-far as the times that it depends on are known.
+In a plan in which every actor has its resource to itself, no server is shared and nothing is dropped, the start of a
+firing is a maximum of earlier starts and ends, and its end a sum: a max-plus recurrence (F. Baccelli, G. Cohen, G. J.
+Olsder, J.-P. Quadrat, "Synchronization and Linearity", 1992, chapter 2). Where all actors fire equally often and move
+one token a firing (a marked graph), the recurrence reaches back by constant distances and is evaluated block by
+block; else every actor is driven as far as the times that it depends on are known.
 """
 
 from __future__ import annotations
@@ -103,10 +103,9 @@ def _flatten(plan: Plan) -> tuple[Ints, Ints, list[tuple[int, int, int]]]:
             room = col.INFINITY if channel.capacity is None else channel.capacity - channel.initial
             walk = memory.cursor_at(read.free) if read else -1
             own = memory.cursor_at(read.free) if read and reads_itself else -1
-            outputs.append(
-                [memory.cursor_at(out.put), actor_at(reader) if read else -1, walk, room, 0, 0]
-                + [rule.claims_at_start, rule.releases_at_start, own]
-            )  # fmt: skip
+            owner = actor_at(reader) if read else -1
+            facts = [rule.claims_at_start, rule.releases_at_start, own]
+            outputs.append([memory.cursor_at(out.put), owner, walk, room, 0, 0, *facts])
         row[col.INPUTS] = memory.place(np.array(inputs, dtype=np.int64))
         row[col.INPUTS_END] = memory.size
         row[col.OUTPUTS] = memory.place(np.array(outputs, dtype=np.int64))
