@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from simulator.elements.precision import Precision
 from simulator.units import EnergyPerMac, EnergyPerOp, Frequency, Power
 from workloads.tokens import LayerWork
 
@@ -45,7 +46,7 @@ class ElementConfig(BaseModel):
     memory: str | None = Field(
         None, description="Memory that holds its activations and weights; the first one that serves it unless given"
     )
-    precision: str | None = Field(
+    precision: Precision | None = Field(
         None,
         description="Precision of a network without one of its own, e.g. 'int8'; the fastest listed unless given",
     )

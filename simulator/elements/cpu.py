@@ -24,7 +24,7 @@ from simulator.elements.kernels import Kernel, kernel_of, share_of_peak
 from simulator.elements.libraries import LIBRARIES
 from simulator.elements.options import check_options
 from simulator.elements.pieces import split_amounts, split_cycles, whole_cycles, windows_of
-from simulator.elements.precision import fastest, rate_for
+from simulator.elements.precision import Precision, fastest, rate_for
 from simulator.units import Bandwidth, Bytes, ClockedBandwidth, Duration, OpRate, Rate, Share
 from workloads.tokens import LayerWork
 from workloads.windows import layer_window
@@ -48,7 +48,7 @@ class CpuConfig(ElementConfig):
     """Peak rates are those of one core; ``efficiency`` is the share of peak that long dense products reach."""
 
     cores: int = Field(1, ge=1, description="Cores; a layer takes all of them unless the mapping says otherwise")
-    rate: Mapping[str, Rate] = Field(description="Multiply-accumulates a cycle and core, by precision")
+    rate: Mapping[Precision, Rate] = Field(description="Multiply-accumulates a cycle and core, by precision")
     op_rate: OpRate = Field(Fraction(4), description="Other operations a cycle and core")
     efficiency: Share = Field(1.0, description="Share of the peak rate that the kernel of a long dense product reaches")
     overhead: Duration = Field(Fraction(0), description="Time a layer takes before it starts to compute")

@@ -25,7 +25,7 @@ from simulator.elements.frameworks import FRAMEWORKS, Framework
 from simulator.elements.kernels import Kernel, kernel_of
 from simulator.elements.options import check_options
 from simulator.elements.pieces import whole_cycles
-from simulator.elements.precision import fastest, rate_for
+from simulator.elements.precision import Precision, fastest, rate_for
 from simulator.units import Bandwidth, Bytes, Duration, Frequency, OpRate, Rate, Share
 from workloads.layers import FREE_KINDS, Layer
 from workloads.tokens import LayerWork
@@ -34,7 +34,7 @@ from workloads.tokens import LayerWork
 class GpuConfig(ElementConfig):
     """Rates are those of the whole device."""
 
-    rate: Mapping[str, Rate] = Field(description="Multiply-accumulates a cycle of the whole device, by precision")
+    rate: Mapping[Precision, Rate] = Field(description="Multiply-accumulates a cycle of the whole device, by precision")
     op_rate: OpRate = Field(Fraction(256), description="Other operations a cycle of the whole device")
     efficiency: Share = Field(1.0, description="Share of the peak rate that the kernel of a long dense product reaches")
     tensor_efficiency: Share | None = Field(None, description="The same on tensor cores; 'efficiency' unless given")

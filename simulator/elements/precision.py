@@ -6,6 +6,9 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator, WithJsonSchema
 
 from simulator.errors import PlatformError
 from workloads.layers import Layer
@@ -23,6 +26,20 @@ def parse_precision(name: str) -> tuple[str, int]:
     if found is None or not 1 <= int(found[2]) <= 64:
         raise PlatformError(f"'{name}' is no precision; write e.g. 'int8', 'fp16', 'bf16' or 'fp32'")
     return ("int" if found[1] == "int" else "float"), int(found[2])
+
+
+def _known(name: str) -> str:
+    try:
+        parse_precision(name)
+    except PlatformError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+Precision: TypeAlias = Annotated[
+    str, AfterValidator(_known), WithJsonSchema({"type": "string", "pattern": f"^({_NAME.pattern})$"})
+]
+"""The name of a number format in a platform file, which :func:`parse_precision` reads."""
 
 
 def precision_of(layer: Layer) -> str:
