@@ -6,6 +6,9 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from simulator.lowered import Lowered
 from simulator.plan import Channel, Discipline, Plan
 from simulator.result import Result
@@ -148,3 +151,11 @@ def test_a_single_frame_tells_what_its_time_went_to(tmp_path: Path) -> None:
     made = result(lowered(graph, notes, platform(tmp_path), stream(1), resources=["cpu", "gpu"]))
     assert made.bottleneck.reason == "'gpu' is at work 70 % of the time that the only departure took"
     assert made.run.steady.throughput == Fraction(1, 1000)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_arrivals_that_come_through_are_what_limits(tmp_path: Path, seed: int) -> None:
+    """The rate of random arrivals differs between windows of a run; that alone is no reason to blame an element."""
+    gaps = np.random.default_rng(seed).exponential(2000, size=FRAMES)
+    found = _two(tmp_path, 700, 1000, release=np.cumsum(gaps).astype(int).tolist()).bottleneck
+    assert found.kind == "arrivals"
