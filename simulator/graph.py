@@ -20,7 +20,7 @@ from simulator.engine import run
 from simulator.errors import DeadlockError, UserError, did_you_mean
 from simulator.graph_file import Graph, GraphChannel, read_graph
 from simulator.plan import Actor, Channel, Discipline, Input, Output, Plan, Series
-from simulator.plan_checks import check_plan
+from simulator.plan_checks import TOKENS, check_plan
 from simulator.series import Ints
 from simulator.trace import Trace
 
@@ -29,6 +29,7 @@ __all__ = ["GraphResult", "Occupancy", "analyse_graph", "graph_plan"]
 _STARTS = 6
 """First starts told of each actor, those within the iterations asked for, and within four at least."""
 _ITERATIONS = 4
+_MOST_FIRINGS = 2**27  # a gigabyte a column of the trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,9 @@ def analyse_graph(
         raise UserError(f"iterations is {iterations}; write 1 or more")
     wanted = iterations or _ITERATIONS
     enough = -(-_STARTS // min(graph.repetitions))
+    if (firings := wanted * sum(graph.repetitions)) > _MOST_FIRINGS:
+        most = max(1, _MOST_FIRINGS // sum(graph.repetitions))
+        raise UserError(f"{wanted} iterations are {firings} firings; write iterations={most} or fewer")
     plan = graph_plan(graph, bounds, rule, max(wanted, enough))
     check_plan(replace(plan, channels=tuple(replace(channel, capacity=None) for channel in plan.channels)))
     report: str | None = None
@@ -140,6 +144,10 @@ def _check_bounds(graph: Graph, capacities: Mapping[str, int]) -> None:
         if tokens < initial[name]:
             least = f"{initial[name]} or more, for its initial tokens" if initial[name] else "0 or more tokens"
             raise UserError(f"capacity of {name!r} is {tokens}; write {least}")
+        if tokens > TOKENS:
+            raise UserError(
+                f"capacity of {name!r} is {tokens}, more than 2^62; leave it out for a channel without bound"
+            )
 
 
 def graph_plan(graph: Graph, capacities: Mapping[str, int], discipline: Discipline, iterations: int) -> Plan:

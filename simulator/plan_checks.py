@@ -18,6 +18,7 @@ __all__ = ["check_plan"]
 
 INT64 = 2**63 - 1
 TOKENS = 2**62 - 1
+SLOTS = 2**20
 _CHUNK = 1_000_000
 _LISTED = 50
 
@@ -49,12 +50,16 @@ def _structure(plan: Plan) -> Iterator[Fault]:
     for resource in plan.resources:
         if resource.slots < 1:
             yield f"resource {resource.name!r}", f"slots is {resource.slots}; write 1 or more"
+        elif resource.slots > SLOTS:
+            yield f"resource {resource.name!r}", f"slots is {resource.slots}; write {SLOTS} or fewer"
     for server in plan.servers:
         yield from ((f"server {server.name!r}", what) for what in _server(server.times, server.rates))
     for channel in plan.channels:
         if channel.initial < 0 or (channel.capacity is not None and channel.capacity < 0):
             what = f"capacity {channel.capacity} and initial {channel.initial}; write 0 or more"
             yield f"channel {channel.name!r}", what
+        elif channel.capacity is not None and channel.capacity > TOKENS:
+            yield f"channel {channel.name!r}", f"capacity {channel.capacity} is more than 2^62; write None for no bound"
     for actor in plan.actors:
         yield from ((f"actor {actor.name!r}", what) for what in _actor(plan, actor))
     yield from _shared(plan, "writer", "write", [(o.channel, a.name) for a in plan.actors for o in a.outputs])

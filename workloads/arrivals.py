@@ -218,6 +218,8 @@ ARRIVAL_KINDS = tuple(_PARSERS)
 DEFAULT_FRAMES = 64
 """Frames of a run that names no number: enough for a steady state behind the warm-up of a deep pipeline."""
 
+_MOST_FRAMES = 2**27  # each column of a frame or firing takes a gigabyte then
+
 
 def frame_count(frames: int | None, arrivals: Arrivals) -> int:
     """The number of frames asked for; else all that were recorded, or :data:`DEFAULT_FRAMES` where there is no end."""
@@ -225,6 +227,8 @@ def frame_count(frames: int | None, arrivals: Arrivals) -> int:
         return arrivals.length or DEFAULT_FRAMES
     if frames < 1:
         raise WorkloadError(f"{frames} frames are asked for; write frames=1 or more")
+    if frames > _MOST_FRAMES:
+        raise WorkloadError(f"{frames} frames are asked for; write frames={_MOST_FRAMES} or fewer")
     return frames
 
 
@@ -235,7 +239,9 @@ def _rate_and_options(text: str, rest: str, kind: str, known: tuple[str, ...]) -
     for part in others:
         name, equals, value = part.partition("=")
         name = name.strip()
-        if not equals or name not in known:
+        if name in known and not equals:
+            raise WorkloadError(f"arrivals '{text}': '{name}' has no value; write e.g. '{name}=1ms'")
+        if name not in known:
             allowed = did_you_mean(name, known) if known else "; it takes a rate alone"
             example = _EXAMPLES[kind]
             raise WorkloadError(f"arrivals '{text}': {kind} has no option '{name}'{allowed}; write e.g. '{example}'")

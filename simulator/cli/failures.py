@@ -24,6 +24,11 @@ def report_failure(error: Exception, *, debug: bool) -> int:
     if isinstance(error, OSError) and error.filename is not None:
         say(f"{error.filename}: {error.strerror or error}")
         return USERS_MISTAKE
+    if isinstance(error, MemoryError):
+        say(
+            f"this machine's memory does not hold the run: {error}\nTake fewer frames or iterations, or coarser tokens."
+        )
+        return USERS_MISTAKE
     say(
         f"headrace met a fault of its own: {type(error).__name__}: {error}\n"
         "This is a bug, not your mistake. Please report it with the command, the files it names"

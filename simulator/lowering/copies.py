@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +65,7 @@ def add_copy(draft: PlanDraft, base: TimeBase, platform: Platform, port: Port, r
     bandwidth = dma.bandwidth or min((memory.bandwidth for memory in ends), default=None)
     if bandwidth is not None:
         cap = base.rate(bandwidth)
-        link = base.work(amounts) + math.ceil(setup / base.tick) * cap
+        link = base.work(amounts) + base.carried(setup, cap)
         flows.append(Flow(draft.server(dma.name, cap * dma.config.channels), Series.periodic(link, grid.count), cap))
     transfer = None if dma.config.energy is None else dma.config.energy.transfer
     actor = ActorDraft(

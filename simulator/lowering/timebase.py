@@ -9,10 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from simulator.errors import PlanError
 from simulator.series import Ints, Series
 
 PICOSECOND = Fraction(1, 10**12)
 _PATTERN_LIMIT = 1_000_000
+_LARGEST = 2.0**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,12 @@ class TimeBase:
         """Durations of ``firings`` firings, given one period of whole cycles.
 
         The running sum is rounded, not each firing, so that no time is gained or lost however many firings there are.
-        Where a period is no whole number of ticks, as many periods as make one are stored, or all of them.
+        Where a period is no whole number of ticks, as many periods as make one are stored, or all of them. Raises
+        ``PlanError`` where the firings together last longer than 64 bits of ticks.
         """
         ratio = 1 / (clock_hz * self.tick)
+        turns = -(-firings // max(1, cycles.size))
+        _check_fits(float(cycles.sum(dtype=np.float64)) * turns * float(ratio), "time")
         if ratio.denominator == 1:
             return Series.periodic(cycles * int(ratio), firings)
         period = cycles.size
@@ -62,10 +67,25 @@ class TimeBase:
         return max(1, int(bytes_per_second / 1000))
 
     def work(self, amounts: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Ints:
-        """Bytes as work units, rounded up."""
+        """Bytes as work units, rounded up; raises ``PlanError`` where they do not fit 64 bits."""
         scale = float(1 / (1000 * self.tick))
+        _check_fits(float(np.abs(amounts).max(initial=0.0)) * scale, "traffic")
         units: Ints = np.ceil(amounts * scale).astype(np.int64)
         return units
+
+    def carried(self, seconds: Fraction, rate: int) -> int:
+        """Work units that a server of ``rate`` carries meanwhile; ``PlanError`` where they do not fit 64 bits."""
+        units = math.ceil(seconds / self.tick) * rate
+        _check_fits(float(units), "traffic")
+        return units
+
+
+def _check_fits(amount: float, what: str) -> None:
+    if not amount < _LARGEST:  # NaN is no amount either
+        raise PlanError(
+            f"one of the platform's figures makes a {what} of {amount:.3g} units, which does not fit 64 bits;"
+            " look for a clock, rate, bandwidth or latency with a wrong unit, or run fewer frames"
+        )
 
 
 def _rounded(cycles: Ints, ratio: Fraction) -> Ints:

@@ -151,6 +151,13 @@ def test_servers_that_never_serve() -> None:
     assert fault(capped) == "actor 'a'  a flow with cap 0 never ends; write 1 or more, or None"
 
 
+def test_more_slots_or_room_than_an_engine_counts() -> None:
+    crowd = Plan(Fraction(1), (), resources=(Resource("core", 10**23),))
+    assert fault(crowd) == f"resource 'core'  slots is {10**23}; write 1048576 or fewer"
+    roomy = Plan(Fraction(1), (), (Channel("x", 10**20),))
+    assert fault(roomy) == f"channel 'x'  capacity {10**20} is more than 2^62; write None for no bound"
+
+
 def test_indices_that_point_nowhere_are_told_together() -> None:
     one = Series.constant(1, 2)
     broken = Plan(

@@ -187,6 +187,10 @@ def test_arguments_that_do_not_fit_the_graph(tmp_path: Path) -> None:
         analyse_graph(path, {"x": -1})
     with pytest.raises(UserError, match="iterations is 0; write 1 or more"):
         analyse_graph(path, iterations=0)
+    with pytest.raises(UserError, match=r"1000000000 iterations are [0-9]+ firings; write iterations=[0-9]+ or fewer"):
+        analyse_graph(path, iterations=10**9)
+    with pytest.raises(UserError, match=r"more than 2\^62; leave it out for a channel without bound"):
+        analyse_graph(path, {"x": 10**20})
     with pytest.raises(UserError, match="no discipline 'blocking_service'; did you mean 'blocking_after_service'"):
         analyse_graph(path, {"x": 1}, "blocking_service")
     ring = write(tmp_path, PAIR + "- {name: credit, src: b, dst: a, prod: 1, cons: 1, initial_tokens: 2}\n")

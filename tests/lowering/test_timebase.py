@@ -5,9 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.errors import PlanError
 from simulator.lowering.timebase import PICOSECOND, TimeBase
 
 
@@ -47,3 +49,18 @@ def test_bytes_become_work_of_a_server() -> None:
     rate = base.rate(Fraction(25_600_000_000))
     work = int(base.work(np.array([1e6]))[0])
     assert Fraction(work, rate) * base.tick == Fraction(1_000_000, 25_600_000_000)
+
+
+@pytest.mark.parametrize(("cycles", "clock"), [(10**12, Fraction(1, 10**5)), (4, Fraction(1, 10**30))])
+def test_a_clock_too_slow_for_64_bits_is_refused_and_does_not_wrap_round(cycles: int, clock: Fraction) -> None:
+    with pytest.raises(PlanError, match=r"makes a time of .* units, which does not fit 64 bits; look for a clock"):
+        TimeBase(PICOSECOND).from_cycles(np.array([cycles]), clock, 4)
+
+
+def test_traffic_beyond_64_bits_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"makes a traffic of 1e\+29 units"):
+        TimeBase(PICOSECOND).work(np.array([1.0, 1e20]))
+    with pytest.raises(PlanError, match="makes a traffic of inf units"):
+        TimeBase(PICOSECOND).work(np.array([np.inf]))
+    with pytest.raises(PlanError, match=r"makes a traffic of 2.56e\+21 units"):
+        TimeBase(PICOSECOND).carried(Fraction(100), 25_600_000)

@@ -184,6 +184,7 @@ def test_a_trace_without_a_column_of_times_says_which_names_there_are(tmp_path: 
                 " write e.g. 'bursty:100Hz,on=50ms,off=200ms'"
             ),
         ),
+        ("periodic:9Hz,jitter", "arrivals 'periodic:9Hz,jitter': 'jitter' has no value; write e.g. 'jitter=1ms'"),
         (
             "periodic:9Hz,jitter=1",
             "arrivals 'periodic:9Hz,jitter=1': jitter is '1', which has no unit; write e.g. '1 ms'",
@@ -212,5 +213,9 @@ def test_arrivals_beyond_64_bit_picoseconds_are_refused() -> None:
 
 
 def test_a_run_of_no_frames_is_refused() -> None:
+    with pytest.raises(WorkloadError, match="1000000000000 frames are asked for; write frames=134217728 or fewer"):
+        frame_count(10**12, Saturated())
+    with pytest.raises(WorkloadError, match="the seed is -1; write 0 or more"):
+        parse_arrivals("poisson:30Hz").release_ps(3, seed=-1)
     with pytest.raises(WorkloadError, match="0 frames are asked for; write frames=1 or more"):
         frame_count(0, Saturated())
