@@ -126,3 +126,10 @@ def fused_stage(config: ElementConfig, work: LayerWork, assignment: Assignment) 
         written=geometry.written,
         energy_pj=batch_energy(config, work, assignment.batch),
     )
+
+
+def one_by_one(values: Floats, work: LayerWork, batch: int) -> Floats:
+    """What the frames of each batch cost on hardware that takes them one after the other, shape (batches or 1, 1);
+    ``values`` has one entry a frame.
+    """
+    return summed(values * repeats(work, 1) * work.executed, batch)[:, None]

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from simulator.elements.base import Assignment, Element, ElementConfig, Floats, Stage
 from simulator.elements.batches import summed
-from simulator.elements.dense_work import batch_energy, distinct, each, refuse_wired, repeats
+from simulator.elements.dense_work import batch_energy, distinct, each, one_by_one, refuse_wired
 from simulator.elements.options import check_options
 from simulator.elements.pieces import whole_cycles, windows_of
 from simulator.elements.systolic_folds import product_of
@@ -74,9 +74,10 @@ class EdgeTpu(Element):
         geometry = layer_window(work.layer, assignment.granularity)
         cycles = summed(work.total_ops / float(config.op_rate) * work.executed, batch)
         if work.layer.is_compute:
-            dense, which = distinct(work, batch, lambda ins, outs: product_of(work.layer, ins, outs).macs)
-            macs = each(dense, which, float) * repeats(work, batch) * batch
-            cycles = cycles + macs / (config.macs * config.efficiency)
+            dense, which = distinct(work, 1, lambda ins, outs: product_of(work.layer, ins, outs).macs)
+            cycles = cycles + one_by_one(each(dense, which, float), work, batch)[:, 0] / (
+                config.macs * config.efficiency
+            )
         if options.get("enters"):
             cycles = cycles + float(config.invoke * self.clock_hz)
         streamed = max(0, work.layer.weight_bytes - int(options.get("cached", 0)))

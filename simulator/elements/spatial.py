@@ -16,8 +16,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from simulator.elements.base import Assignment, Element, ElementConfig, EnergyConfig, Floats, Stage
-from simulator.elements.batches import summed
-from simulator.elements.dense_work import batch_energy, distinct, each, refuse_wired, repeats, vector_stage
+from simulator.elements.batches import largest, summed
+from simulator.elements.dense_work import batch_energy, distinct, each, one_by_one, refuse_wired, vector_stage
 from simulator.elements.pieces import whole_cycles, windows_of
 from simulator.elements.systolic_folds import Product, product_of
 from simulator.units import Bytes, ClockedBandwidth, EnergyPerBit, OpRate
@@ -118,20 +118,19 @@ class Spatial(Element):
             return [vector_stage(self.config, work, assignment, float(self.config.op_rate))]
         batch = assignment.batch
         geometry = layer_window(work.layer, assignment.granularity)
-        costs, which = distinct(work, batch, lambda ins, outs: self._cost(work.layer, ins, outs))
-        times = repeats(work, batch) * batch
+        costs, which = distinct(work, 1, lambda ins, outs: self._cost(work.layer, ins, outs))
         first = costs[0]
         return [
             Stage(
                 name="",
                 pieces=geometry.pieces,
-                cycles=whole_cycles(each(costs, which, lambda cost: cost.cycles) * times)[:, None],
+                cycles=whole_cycles(one_by_one(each(costs, which, lambda cost: cost.cycles), work, batch)),
                 windows=windows_of(geometry),
                 written=geometry.written,
                 read_bytes=summed(work.input_bytes, batch)[:, None],
                 write_bytes=summed(work.output_bytes, batch)[:, None],
-                weight_bytes=(work.weight_bytes * work.executed).max(keepdims=True)[:, None],
-                energy_pj=self._energy(work, batch, each(costs, which, lambda cost: cost.buffer_bytes) * times),
+                weight_bytes=largest(work.weight_bytes * work.executed, batch)[:, None],
+                energy_pj=self._energy(work, batch, each(costs, which, lambda cost: cost.buffer_bytes)),
                 detail={
                     "active_pes": first.mapping.active,
                     "utilisation": first.mapping.active / (self.config.rows * self.config.columns),
@@ -158,7 +157,7 @@ class Spatial(Element):
             gated = work.macs * work.input_density * (self.config.energy.mac or 0.0)
             energy["mac"] = summed(gated, batch)[:, None]
         if self.config.energy is not None and self.config.energy.buffer is not None:
-            energy["buffer"] = (moved * 8 * self.config.energy.buffer)[:, None]
+            energy["buffer"] = one_by_one(moved * 8 * self.config.energy.buffer, work, batch)
         return energy
 
 

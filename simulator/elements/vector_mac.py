@@ -16,15 +16,16 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from simulator.elements.base import Assignment, Element, ElementConfig, Stage
+from simulator.elements.base import Assignment, Element, ElementConfig, Floats, Stage
+from simulator.elements.batches import largest, summed
 from simulator.elements.dense_work import (
     batch_energy,
     channels_in,
     distinct,
     each,
     fused_stage,
+    one_by_one,
     refuse_wired,
-    repeats,
     vector_stage,
 )
 from simulator.elements.options import check_options
@@ -113,26 +114,37 @@ class VectorMac(Element):
                 return [fused_stage(self.config, work, assignment)]
             return [vector_stage(self.config, work, assignment, float(self.config.op_rate))]
         geometry = layer_window(work.layer, assignment.granularity)
-        costs, which = distinct(work, batch, lambda ins, outs: self._cost(work.layer, ins, outs))
-        times = repeats(work, batch) * batch
-        share = batch / max(batch, self.config.fc_batch) if work.layer.kind == "dense" else float(batch)
-        written = float(options.get("output", work.group.output_bytes))
-        kept = each(costs, which, lambda cost: cost.input_bytes) + float(options.get("residual", 0.0))
+        costs, which = distinct(work, 1, lambda ins, outs: self._cost(work.layer, ins, outs))
+        cycles, read, weights = (
+            each(costs, which, figure)
+            for figure in (
+                lambda cost: cost.cycles,
+                lambda cost: cost.input_bytes + float(options.get("residual", 0.0)),
+                lambda cost: cost.weight_bytes,
+            )
+        )
+        written = float(options.get("output", work.group.output_bytes)) * work.output_kept
         first = costs[0]
         return [
             Stage(
                 name="",
                 pieces=geometry.pieces,
-                cycles=whole_cycles(each(costs, which, lambda cost: cost.cycles) * times)[:, None],
+                cycles=whole_cycles(one_by_one(cycles, work, batch)),
                 windows=windows_of(geometry),
                 written=geometry.written,
-                read_bytes=(kept * batch)[:, None],
-                write_bytes=each(costs, which, lambda _: written * batch)[:, None],
-                weight_bytes=(each(costs, which, lambda cost: cost.weight_bytes) * share)[:, None],
+                read_bytes=summed(read * work.executed, batch)[:, None],
+                write_bytes=summed(written * work.executed, batch)[:, None],
+                weight_bytes=self._weights(work, batch, weights * work.executed)[:, None],
                 energy_pj=batch_energy(self.config, work, batch),
                 detail={"utilisation": first.used, "fetches": first.fetches},
             )
         ]
+
+    def _weights(self, work: LayerWork, batch: int, fetched: Floats) -> Floats:
+        """Bytes of weights of each batch: convolutions fetch them for every frame, dense layers for several at once."""
+        if work.layer.kind != "dense":
+            return summed(fetched, batch)
+        return largest(fetched, batch) * (batch / max(batch, self.config.fc_batch))
 
     def _cost(self, layer: Layer, ins: int, outs: int) -> VectorCost:
         return vector_cost(layer, self.config, ins, outs)
