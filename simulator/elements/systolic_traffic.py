@@ -3,9 +3,9 @@
 Each buffer is double buffered: one half feeds the array while the other is filled for the folds to come. So an operand
 is fetched once if what is needed again fits half the buffer, and again for every pass over it if not. The order of
 folds is SCALE-Sim's: along the rows of the array first, then along its columns. Beside the DRAM counts that SCALE-Sim
-v3.0.0 prints for AlexNet and ResNet-18 (64 kB buffers) these are exact for outputs, 4 % low for inputs in the mean (a
-few rows are read again at the seams of folds) and 2 % low for weights; the tool's refills of 1 kB buffers by
-whole half-buffers are thrashing that is not copied.
+v3.0.0 prints for AlexNet and ResNet-18 (64 kB buffers) these are exact for outputs, and within 4 % for inputs and 3 %
+for weights in the mean of each dataflow (the tool reads a few rows again at the seams of folds); its refills of starved
+1 kB buffers by whole half-buffers are thrashing that is not copied.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Eyeriss: mappings of AlexNet as published, the global buffer, zero gating."""
+"""Eyeriss: active elements and buffer accesses of AlexNet as published, zero gating."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def test_active_elements_are_those_of_the_chip(name: str, published: int, within
     ("name", "strips", "channels", "filters", "published"),
     [("conv1", 8, 1, 32, 18.5), ("conv2", 1, 2, 16, 77.6), ("conv3", 1, 6, 32, 50.2), ("conv5", 1, 6, 32, 24.9)],
 )
-def test_buffer_accesses_under_the_published_mappings(
+def test_buffer_accesses_are_the_published_ones_under_mappings_inferred_from_them(
     name: str, strips: int, channels: int, filters: int, published: float
 ) -> None:
-    """Four frames, in MB: JSSC 2017, tables III and V."""
+    """Four frames, in MB: JSSC 2017, table V. One law explains all layers with small whole numbers."""
     layer = load_network("alexnet-caffe").with_precision(16, 16)[name]
     mapping = SpatialMapping(strips, 1, 1, channels, filters, 1.0)
     assert 4 * buffer_bytes(layer, product_of(layer), mapping) / 1e6 == pytest.approx(published, abs=0.2)
