@@ -3,7 +3,11 @@
 Two factors a board, its efficiency and its serial fraction, are fitted to SqueezeNet, MobileNet and ResNet-18 (see the
 headers of the platform files, and ``refit`` below); everything else about a board is what its data sheets and memory
 benchmarks say, and everything about ncnn's kernels is one prior for all (simulator/elements/libraries.py). The other
-networks are predictions. Sixteen networks are known by their totals only and run as chains of equal layers.
+networks are predictions. Sixteen networks are known by their totals only and run as chains of equal layers. The run of
+the Snapdragon 810 on both of its clusters at once is left out: a layer runs on one element.
+
+The AVX-512 server's file was written from calibration loops. Its rows show that it gives those loops back; what it says
+of networks was compared with nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from experiments.validation.ncnn_networks import networks, read
 from experiments.validation.rows import Row, aggregate
 from simulator.calibration import Calibration, Measurement, calibrate, predict
 from simulator.platform import load_platform
+from workloads.builder import NetworkBuilder
 from workloads.network import Network
 
 SOURCE = "Tencent/ncnn, commit a4d2ea1, benchmark/README.md"
@@ -26,6 +31,10 @@ APART = {
     "yolo-fastestv2": "hundreds of tiny layers",
 }
 """Networks that are shown and not judged, with the reason; int8 runs, transformers and networks without a table too."""
+
+
+_GEMM = ((512, 1, 162.5), (1024, 1, 165.1), (2048, 1, 165.2), (512, 2, 295.8))
+_GIVEN = "an input of the platform file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,26 @@ def refit(board: Board) -> Calibration:
 
 def rows() -> list[Row]:
     """Every run that can be simulated, and the two figures that are judged."""
+    return _ncnn_rows() + _server_rows()
+
+
+def _server_rows() -> list[Row]:
+    """Matrix products on the AVX-512 server: what its file was written from."""
+    found = []
+    for size, threads, reference in _GEMM:
+        builder = NetworkBuilder("gemm")
+        builder.dense(builder.input((size, size)), size, bias=False, name="product")
+        platform = load_platform("server-2core-avx512", {"processing_elements.cpu.cores": str(threads)})
+        seconds = predict(platform, Measurement(builder.build(), 1.0, "cpu"))
+        case = f"GEMM of {size}, {threads} thread{'s' if threads > 1 else ''}"
+        speed = 2 * size**3 / seconds / 1e9
+        found.append(
+            Row("AVX-512 server", case, "GFLOP/s", reference, speed, None, "calibration run, OpenBLAS", _GIVEN)
+        )
+    return found
+
+
+def _ncnn_rows() -> list[Row]:
     known = networks()
     pooled: list[Row] = []
     shown: list[Row] = []

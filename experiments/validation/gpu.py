@@ -1,8 +1,8 @@
 """GPUs: ResNet-50 against batch under two frameworks, and TensorRT on Jetson boards.
 
 For each GPU, framework and precision a launch time and an efficiency are fitted at batch 1 and 128; how far the host
-runs ahead is one number a framework (simulator/elements/frameworks.py). On the Jetson Nano an efficiency and a kernel
-floor are fitted to four models. The AGX Xavier and the TX2 have seen no fit.
+runs ahead is one number a framework (simulator/elements/frameworks.py). On the Jetson Nano an efficiency, a kernel
+floor and a bandwidth are fitted to four models. The AGX Xavier and the TX2 have seen no fit.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def refit_nano() -> Calibration:
     """The fit that gave the factors of the Jetson Nano's GPU."""
     speeds = {row["network"]: float(row["fps"]) for row in read("torch2trt.csv") if row["board"] == "jetson-nano"}
     rows = [Measurement(load_network(zoo_name(name)), 1 / speeds[name], "gpu") for name in FITTED_MODELS]
-    return calibrate("jetson-nano", rows, [f"{_GPU}.efficiency", f"{_GPU}.kernel_floor"], leave_one_out=False)
+    keys = ("efficiency", "kernel_floor", "memory_bandwidth")
+    return calibrate("jetson-nano", rows, [f"{_GPU}.{key}" for key in keys], leave_one_out=False)
 
 
 def rows() -> list[Row]:
