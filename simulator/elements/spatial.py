@@ -167,7 +167,7 @@ def buffer_bytes(layer: Layer, product: Product, mapping: SpatialMapping) -> flo
     """Bytes read from and written to the global buffer for a frame.
 
     Partial sums are read and written for each pass over ``channels`` input channels; the inputs, with the rows at which
-    strips overlap, are read for each pass over ``filters``. Filters go to the elements without passing through it. There
+    strips overlap, are read for each pass over ``filters``. Filters go to the elements without passing it. There
     are small whole numbers of strips, channels and filters for which this gives the published accesses of AlexNet's
     layers to 0.2 MB (JSSC table V); the mapping that :func:`map_rows` finds is within 25 %.
     """
