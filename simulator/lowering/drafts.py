@@ -135,10 +135,13 @@ class PlanDraft:
         asked = np.ones(first.firings.pieces, dtype=np.int64)
         first.inputs.append(Input(index, takes(reader, writer, asked, 1), takes(reader, writer, freed, 1)))
 
-    def signal(self, decides: ActorDraft, waits: ActorDraft, note: ChannelNote) -> None:
-        """A token without bytes a frame that both do: the second starts it only when the first is done with it."""
+    def signal(self, decides: ActorDraft, waits: ActorDraft, note: ChannelNote, *, capacity: int | None = None) -> None:
+        """A token without bytes a frame that both do: the second starts it only when the first is done with it.
+
+        With a ``capacity`` the first may be so many frames ahead of the second.
+        """
         index = len(self.channels)
-        self.channels.append(Channel(f"{decides.name}=>{waits.name}", None, 0, 0.0, None, None))
+        self.channels.append(Channel(f"{decides.name}=>{waits.name}", capacity, 0, 0.0, None, None))
         self.channel_notes.append(note)
         written = np.zeros(decides.firings.pieces, dtype=np.int64)
         written[-1] = 1

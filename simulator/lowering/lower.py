@@ -53,7 +53,9 @@ class _Lowering:
         self.weights: dict[str, int] = {}
         self.stages: dict[str, dict[str, list[Stage]]] = {}
         self.chips: dict[str, ChipLowering] = {}
-        self.fifo_use: dict[str, int] = {}
+        self.sources: list[ActorDraft] = []
+        inputs = sum(group.main.kind == "input" for group in stream.network.groups())
+        self.together = max((a.batch for a in mapping.assignments.values()), default=1) if inputs > 1 else 1
 
     def build(self) -> Lowered:
         groups = self.stream.network.groups()
@@ -65,6 +67,7 @@ class _Lowering:
         for decides, waits in self.stream.control:
             note = ChannelNote(decides, waits, "control")
             self.draft.signal(self.ports[decides].actor, self.firsts[waits], note)
+        self._keep_inputs_together()
         for chip in self.chips.values():
             chip.finish()
         for name, layers in self.stages.items():
@@ -99,7 +102,21 @@ class _Lowering:
             note=ActorNote(Role.SOURCE, None, None),
         )
         self.draft.actors.append(actor)
+        self.sources.append(actor)
         self.ports[group.name] = Port(actor, None, None, group.name, float(group.output_bytes))
+
+    def _keep_inputs_together(self) -> None:
+        """The inputs of a frame enter together, but for those that a batch gathers, when the platform sets the pace.
+
+        Where nothing joins their layers again (a list of layers to be run in turn), one input could take all its
+        frames before another takes its first.
+        """
+        if not self.stream.is_saturated:
+            return
+        for other in self.sources[1:]:
+            first = self.sources[0]
+            note = ChannelNote(first.name, other.name, "control")
+            self.draft.signal(first, other, note, capacity=self.together)
 
     def _add_layer(self, group: LayerGroup, priority: int) -> None:
         assignment = self.mapping.assignments[group.name]
@@ -252,7 +269,7 @@ class _Lowering:
         """
         if self.stream.lossy:
             return max(batch, self.mapping.rules.input_frames)
-        return batch if self.stream.is_saturated else None
+        return max(batch, self.together) if self.stream.is_saturated else None
 
     def _platform_fifo(self, producer: str | None, consumer: str) -> str | None:
         for name, fifo in self.platform.fifos.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulator import simulate
 from simulator.engine import run
 from simulator.errors import MappingError
 from simulator.lowered import Role
@@ -65,9 +66,32 @@ def test_a_change_of_element_without_common_memory_goes_through_dma(tmp_path: Pa
     lowered = lower(_platform(tmp_path, _TWO), static_stream(_two_dense(), 1), rules)
     assert [note.role for note in lowered.actors] == [Role.SOURCE, Role.STAGE, Role.DMA, Role.STAGE]
     trace = run(lowered.plan, engine="simpy")
-    # first: 12 cycles of compute against 4 + 12 + 3 bytes at 1 GB/s; copy: 100 ns and 3 bytes at 1 GB/s; second: 1 cycle
-    # (6 MACs, 10 a cycle) against 3 + 6 + 2 bytes at 10 GB/s.
+    # first: 12 cycles of compute against 4 + 12 + 3 bytes at 1 GB/s; copy: 100 ns and 3 bytes at 1 GB/s; second: 1
+    # cycle (6 MACs, 10 a cycle) against 3 + 6 + 2 bytes at 10 GB/s.
     assert [int(end[0]) for end in trace.end] == [0, 19_000, 122_000, 123_100]
+
+
+def test_layers_with_inputs_of_their_own_take_turns(tmp_path: Path) -> None:
+    """12 and 6 cycles on one core, joined nowhere: a frame is both of them, so one leaves every 18 cycles."""
+    b = NetworkBuilder("list", number="int", weight_bits=8, activation_bits=8)
+    b.dense(b.input((4,)), 3, bias=False, name="first")
+    b.dense(b.input((3,)), 2, bias=False, name="second")
+    core = "{model: cpu, clock: 1 GHz, rate: {int8: 1 MAC/cycle}}"
+    platform = _platform(tmp_path, f"format: platform/1\nname: one\nprocessing_elements:\n  core: {core}\n")
+    for engine in ("simpy", "compiled"):
+        departure = simulate(platform, b.build(), frames=12, engine=engine).run.frames.departure
+        assert (np.diff(departure)[1:-1] == 18).all()
+
+
+@pytest.mark.parametrize("batches", [(4, 1), (1, 4), (4, 2)])
+def test_inputs_that_meet_again_may_be_gathered_in_different_batches(tmp_path: Path, batches: tuple[int, int]) -> None:
+    b = NetworkBuilder("meet", number="int", weight_bits=8, activation_bits=8)
+    first = b.dense(b.input((4,)), 3, bias=False, name="first")
+    second = b.dense(b.input((5,)), 3, bias=False, name="second")
+    b.add(first, second, name="sum")
+    layers = [LayerRule(name, batch=batch) for name, batch in zip(("first", "second"), batches, strict=True)]
+    lowered = lower(_platform(tmp_path, _TWO), static_stream(b.build(), 8), MappingRules(element="gpu", layers=layers))
+    assert run(lowered.plan, engine="simpy").complete
 
 
 def test_a_batch_runs_once_for_all_its_frames(tmp_path: Path) -> None:
