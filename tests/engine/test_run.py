@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from experiments.benchmark_engine import measure, pipeline, service_times
+from experiments.benchmark_engine import compare, linear, measure, pipeline, service_times
 from simulator.engine import COMPILED_FROM, run
 from simulator.engine.simpy_engine import run_simpy
 from simulator.errors import DeadlockError
@@ -95,15 +96,16 @@ def test_importing_the_engines_loads_neither_simpy_nor_numba() -> None:
 @pytest.mark.parametrize("kind", ["fixed", "random"])
 @pytest.mark.parametrize("depth", [1, 2, 64])
 def test_a_naive_store_model_departs_at_the_same_ticks(kind: str, depth: int) -> None:
-    measure(("naive", "simpy"), service_times(6, 300, kind, 7), depth, 1)
+    compare(linear(6, depth, kind, 7), 300)
 
 
 @pytest.mark.slow
 def test_the_simpy_engine_is_three_times_as_fast_as_a_naive_store_model() -> None:
     ratios = []
     for stages, depth in ((10, 2), (50, 64)):
-        seconds = measure(("naive", "simpy"), service_times(stages, 50_000 // stages, "random", 1), depth, 5)
-        ratios.append(np.median(np.array(seconds["naive"]) / np.array(seconds["simpy"])))
+        case = replace(linear(stages, depth, "random", 1), engines=("simpy",))
+        rates = measure(case, {"naive": 50_000, "simpy": 50_000}, 5)
+        ratios.append(np.median(np.array(rates["simpy"]) / np.array(rates["naive"])))
     assert min(ratios) >= 3, ratios
 
 
