@@ -60,7 +60,8 @@ class Channel:
     """A bounded FIFO with one writer and one reader; ``capacity`` None is unbounded. ``memory`` names where it
     lives, for the analysis only.
 
-    ``discipline`` None takes the plan's. ``token_bytes`` is the size of a token, for the analysis only.
+    ``discipline`` None takes the plan's. ``token_bytes`` is the size of a token, for the analysis only. ``signal``: its
+    tokens tell a decision and carry nothing of a frame, so who writes only signals still completes frames.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Channel:
     token_bytes: float = 0.0
     memory: str | None = None
     discipline: Discipline | None = None
+    signal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +176,10 @@ class Plan:
         return wanted > self.resources[resource].slots
 
     def is_sink(self, actor: int) -> bool:
-        """Whether the actor writes to no other actor: its departures complete frames."""
+        """Whether the actor writes nothing but signals to other actors: its departures complete frames."""
         own = self.actors[actor]
         reads = {p.channel for p in own.inputs}
-        return all(o.channel in reads for o in own.outputs)
+        return all(o.channel in reads or self.channels[o.channel].signal for o in own.outputs)
 
 
 __all__ = ["Actor", "Channel", "Discipline", "Flow", "Input", "Ints", "Output", "Plan", "Resource", "Series", "Server"]

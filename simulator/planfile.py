@@ -40,7 +40,7 @@ def plan_to_arrays(plan: Plan) -> Arrays:
         "resources": [[r.name, r.slots] for r in plan.resources],
         "servers": [[s.name, list(s.times), list(s.rates)] for s in plan.servers],
         "channels": [
-            [c.name, c.capacity, c.initial, c.token_bytes, c.memory, c.discipline.value if c.discipline else None]
+            [c.name, c.capacity, c.initial, c.token_bytes, c.memory, c.discipline and c.discipline.value, c.signal]
             for c in plan.channels
         ],
         "actors": [
@@ -85,8 +85,8 @@ def plan_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Plan:
         tick=Fraction(text["tick"]),
         actors=actors,
         channels=tuple(
-            Channel(name, capacity, initial, size, memory, Discipline(rule) if rule else None)
-            for name, capacity, initial, size, memory, rule in text["channels"]
+            Channel(name, capacity, initial, size, memory, Discipline(rule) if rule else None, *signal)
+            for name, capacity, initial, size, memory, rule, *signal in text["channels"]
         ),
         resources=tuple(Resource(name, slots) for name, slots in text["resources"]),
         servers=tuple(Server(name, tuple(times), tuple(rates)) for name, times, rates in text["servers"]),

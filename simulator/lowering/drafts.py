@@ -141,7 +141,7 @@ class PlanDraft:
         With a ``capacity`` the first may be so many frames ahead of the second.
         """
         index = len(self.channels)
-        self.channels.append(Channel(f"{decides.name}=>{waits.name}", capacity, 0, 0.0, None, None))
+        self.channels.append(Channel(f"{decides.name}=>{waits.name}", capacity, 0, 0.0, None, None, signal=True))
         self.channel_notes.append(note)
         written = np.zeros(decides.firings.pieces, dtype=np.int64)
         written[-1] = 1

@@ -53,6 +53,7 @@ class _Lowering:
         self.weights: dict[str, int] = {}
         self.stages: dict[str, dict[str, list[Stage]]] = {}
         self.chips: dict[str, ChipLowering] = {}
+        self.waiting = {waits for _, waits in stream.control}
         self.sources: list[ActorDraft] = []
         inputs = sum(group.main.kind == "input" for group in stream.network.groups())
         self.together = max((a.batch for a in mapping.assignments.values()), default=1) if inputs > 1 else 1
@@ -223,11 +224,16 @@ class _Lowering:
         depth = self.mapping.rules.fifo_depth(*ends, is_inner=window.source < 0)
         if depth is None and named is not None:
             depth = self.platform.fifos[named].depth
+        is_given = depth is not None
         if depth is None and window.room is not None:
             depth = max(1, window_tokens(need, free)) + int(tokens_freed(edges, np.array([window.room]))[0])
             depth *= max(port.actor.firings.batch, consumer.firings.batch) * consumer.concurrency
         if depth is None:
             depth = self._default_depth(port, consumer, group, window_tokens(need, free), streaming)
+        if streaming and depth is not None and not is_given and window.source >= 0 and group.name in self.waiting:
+            # What waits for a decision holds the frame meanwhile, and the one behind it, so that their way to the
+            # decision stays free.
+            depth += 2 * edges.size
         note = ChannelNote(
             port.layer, group.name, "fifo" if streaming or named else "buffer", named, float(edges[-1]) / edges.size
         )

@@ -12,6 +12,7 @@ from simulator.engine import run
 from simulator.lowering import lower
 from simulator.mapping import LayerRule, MappingRules
 from simulator.platform import load_platform
+from simulator.simulation import simulate
 from workloads.dynamic.branches import branches, outputs
 from workloads.errors import WorkloadError
 from workloads.generators.branches import (
@@ -135,3 +136,24 @@ def test_heads_run_at_their_own_rates() -> None:
     assert stream.work["a"].executed.tolist() == [True, False, True, False, True, False]
     assert stream.work["b"].executed.tolist() == [True, False, False, True, False, False]
     assert stream.work["trunk"].executed.tolist() == [True, False, True, True, True, False]
+
+
+def test_a_frame_departs_at_the_exit_that_it_takes(tmp_path: Path) -> None:
+    path = tmp_path / "platform.yaml"
+    path.write_text(_FABRIC)
+    stream = early_exit_stream(_two_exits(), frames=40, exits=(0.5, 0.5), seed=1)
+    result = simulate(load_platform(path), stream, MappingRules(element="cpu"))
+    assert result.summary()["delivered"] == 40
+    latency = result.frames["latency_us"].to_numpy()
+    late = stream.work["late"].executed
+    assert latency[~late].max() < latency[late].min()
+
+
+def test_what_waits_for_a_decision_leaves_the_way_to_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "platform.yaml"
+    path.write_text(_FABRIC.replace("{model: cpu, cores: 1,", "{model: fpga, multipliers: 64,").replace(
+        ", rate: {int8: 1 MAC/cycle}, op_rate: 1 op/cycle", ""
+    ).replace("  cpu:", "  fpga:"))  # fmt: skip
+    network = load_network("branchy-lenet")
+    stream = early_exit_stream(network, frames=20, exits=(0.9, 0.1), seed=3)
+    assert simulate(load_platform(path), stream).summary()["delivered"] == 20
