@@ -3,7 +3,7 @@
 A streaming stage sums SIMD products a cycle in a tree of adders. The first panel counts the LUTs of that tree over the
 number of operands: adders of two operands, of three (as cheap a bit on six-input LUTs, an assumption), 6:3 compressors,
 and the bound that FINN-R's estimate uses. Marks: pipelined multi-operand adders as synthesised for an Intel FPGA
-(SAMOS 2018, 2^n + 1 ALMs), which are no LUTs of the same kind.
+(SAMOS 2018, in ALMs), which are no LUTs of the same kind.
 
 The second panel asks how often a layer's circuit uses each weight in a frame, over the weights that it must hold or
 fetch. A convolution uses a weight for every pixel; a dense layer once, so its circuit is mostly storage, and if the
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SAMOS_ALMS = {2**n: 2**n + 1 for n in range(1, 8)}
+_SAMOS_ALMS = {2: 2, 4: 5, 8: 9, 16: 17, 32: 33, 64: 65, 128: 129}
 """Operands: ALMs of pipelined multi-operand adders, SAMOS 2018 (its table of results, Quartus 16.1). That parameter n
 stands for 2^n operands is read off the growth of the figures."""
 

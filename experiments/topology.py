@@ -136,7 +136,7 @@ def plot(table: pd.DataFrame) -> Figure:
         axis.set_xlabel("throughput [frames/s]")
         axis.set_title(f"{board} (lower edge: no published accuracy)", loc="left", fontsize="medium")
     axes[0].set_ylabel("published ImageNet top-1 [%]")
-    axes[0].legend(frameon=False, fontsize="small")
+    axes[0].legend(frameon=False, fontsize="small", loc="center left")
     return figure
 
 
