@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -30,6 +29,7 @@ from simulator.analysis.tables import (
     stages_table,
 )
 from simulator.lowered import Lowered
+from simulator.report.plain import plain, records
 from simulator.report.views import Views
 from simulator.trace import Trace
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simulator.report.saving import SavedResult
-
-NOT_MODELLED = "not modelled"
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,11 +173,11 @@ class Result(Views):
         """
         return {
             **plain(self._summary),
-            "elements": _records(self.elements, "element"),
-            "layers": _records(self.layers, "layer"),
-            "fifos": _records(self.fifos, "fifo"),
-            "memories": _records(self.memories, "memory"),
-            "energy": _records(self.energy, "part"),
+            "elements": records(self.elements, "element"),
+            "layers": records(self.layers, "layer"),
+            "fifos": records(self.fifos, "fifo"),
+            "memories": records(self.memories, "memory"),
+            "energy": records(self.energy, "part"),
         }
 
     def save(self, folder: str | Path, *, firings: bool = False) -> Path:
@@ -207,39 +205,4 @@ def load_result(folder: str | Path) -> SavedResult:
     return load_saved(Path(folder))
 
 
-def plain(value: Any) -> Any:
-    """A value in JSON's own types: no numpy, no NaN (None instead), whole floats as they are."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-_COUNTS = ("macs", "cycles", "read_bytes", "write_bytes")
-
-
-def _records(table: pd.DataFrame, name: str) -> list[dict[str, Any]]:
-    """The rows of a table with its first column called ``name``; counts that are whole are written as integers."""
-    records = []
-    for row in table.rename(columns={name: "name"}).astype(object).to_dict("records"):
-        record = {str(key): None if _is_missing(value) else plain(value) for key, value in row.items()}
-        for key in _COUNTS:
-            count = record.get(key)
-            if isinstance(count, float) and count.is_integer():
-                record[key] = int(count)
-        records.append(record)
-    return records
-
-
-def _is_missing(value: Any) -> bool:
-    import pandas as pd
-
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
-
-
-__all__ = ["NOT_MODELLED", "Result", "load_result", "plain"]
+__all__ = ["Result", "load_result"]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simulator.report.views import HasTables
+    from simulator.report.tables import HasTables
 
 _MOST_ROWS = 24
 _MOST_FIFOS = 6

@@ -22,6 +22,7 @@ from simulator.errors import UserError
 from simulator.files import write_atomically
 from simulator.plan import Plan
 from simulator.planfile import plan_from_arrays, plan_to_arrays
+from simulator.report.plain import plain
 from simulator.report.views import Views
 from simulator.trace import Trace
 
@@ -136,9 +137,19 @@ class SavedResult(Views):
         return self.table("fifos")
 
     @cached_property
+    def fifo_histograms(self) -> pd.DataFrame:
+        """As :attr:`simulator.result.Result.fifo_histograms`."""
+        return self.table("fifo_histograms")
+
+    @cached_property
     def memories(self) -> pd.DataFrame:
         """As :attr:`simulator.result.Result.memories`."""
         return self.table("memories")
+
+    @cached_property
+    def memory_histograms(self) -> pd.DataFrame:
+        """As :attr:`simulator.result.Result.memory_histograms`."""
+        return self.table("memory_histograms")
 
     @cached_property
     def frames(self) -> pd.DataFrame:
@@ -237,8 +248,6 @@ def _write_parquet(path: Path, table: pd.DataFrame) -> None:
 
 
 def _json(value: Any) -> bytes:
-    from simulator.result import plain
-
     return (json.dumps(plain(value), indent=1, default=str) + "\n").encode()
 
 

@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
-
-class HasTables(Protocol):
-    """What a picture needs."""
-
-    @property
-    def elements(self) -> pd.DataFrame: ...
-    @property
-    def layers(self) -> pd.DataFrame: ...
-    @property
-    def stages(self) -> pd.DataFrame: ...
-    @property
-    def fifos(self) -> pd.DataFrame: ...
-    @property
-    def energy(self) -> pd.DataFrame: ...
-    @property
-    def timeline(self) -> pd.DataFrame: ...
-    @property
-    def levels(self) -> pd.DataFrame: ...
-    def summary(self) -> dict[str, Any]: ...
+    from simulator.report.tables import HasTables
 
 
 class Views:
