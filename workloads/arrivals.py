@@ -212,8 +212,6 @@ _EXAMPLES = {
     "bursty": "bursty:100Hz,on=50ms,off=200ms",
     "trace": "trace:arrivals.csv",
 }
-ARRIVAL_KINDS = tuple(_PARSERS)
-"""Every kind that :func:`parse_arrivals` knows."""
 
 DEFAULT_FRAMES = 64
 """Frames of a run that names no number: enough for a steady state behind the warm-up of a deep pipeline."""

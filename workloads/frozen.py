@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Value = TypeVar("Value")
 
@@ -36,8 +36,3 @@ class FrozenMap(Mapping[str, Value]):
 
     def __repr__(self) -> str:
         return repr(self._items)
-
-    def with_(self, **changes: Any) -> FrozenMap[Any]:
-        """The same map with ``changes`` put over it; a value of ``None`` removes its key."""
-        merged: dict[str, Any] = {**self._items, **changes}
-        return FrozenMap({key: value for key, value in merged.items() if value is not None})

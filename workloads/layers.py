@@ -129,7 +129,3 @@ class Layer:
     def is_depthwise(self) -> bool:
         """A convolution whose every output channel reads one input channel."""
         return self.kind == "conv" and self.groups > 1 and self.groups == self.in_shape[0]
-
-    @property
-    def is_pointwise(self) -> bool:
-        return self.kind == "conv" and self.kernel == (1, 1)

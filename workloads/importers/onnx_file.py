@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workloads.builder import NetworkBuilder
 from workloads.errors import FileProblems, Problem, WorkloadError
 from workloads.importers.onnx_graph import Importer
+from workloads.importers.onnx_ops import HANDLERS
 from workloads.importers.onnx_values import Constant, Flow, dims, image_inputs
 from workloads.network import Network
 
@@ -32,7 +33,7 @@ def read_onnx(path: str | Path) -> Network:
     graph = model.graph
     builder = NetworkBuilder(path.stem)
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
-    importer = Importer(builder, opset)
+    importer = Importer(builder, opset, HANDLERS)
     problems = _add_inputs(graph, importer)
     if not problems:
         for tensor in graph.initializer:

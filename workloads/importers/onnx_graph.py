@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from workloads.builder import NetworkBuilder
@@ -55,11 +55,19 @@ class Node:
         return found
 
 
-class Importer:
-    """Turns nodes into layers of ``builder``; ``values`` says what every ONNX name stands for."""
+Handler = Callable[["Importer", Node], None]
+"""Turns one node into layers."""
 
-    def __init__(self, builder: NetworkBuilder, opset: int) -> None:
+
+class Importer:
+    """Turns nodes into layers of ``builder``; ``values`` says what every ONNX name stands for.
+
+    ``handlers`` are the operators that become layers, by name.
+    """
+
+    def __init__(self, builder: NetworkBuilder, opset: int, handlers: Mapping[str, Handler]) -> None:
         self.builder = builder
+        self.handlers = handlers
         self.opset = opset
         self.values: dict[str, Value] = {}
         self.stored_weights: dict[str, tuple[str, bool]] = {}
@@ -88,17 +96,16 @@ class Importer:
         return problems
 
     def _add(self, proto: Any, inputs: list[Value | None]) -> None:
-        from workloads.importers.onnx_ops import HANDLERS, unsupported
-
         if proto.op_type == "Constant" or not any(isinstance(value, Flow) for value in inputs):
             self._fold(proto, inputs)
             return
         if proto.op_type == "Shape":
             self._shape(proto, inputs)
             return
-        handler = HANDLERS.get(proto.op_type)
+        handler = self.handlers.get(proto.op_type)
         if handler is None or proto.domain not in ("", "ai.onnx"):
-            raise unsupported(proto)
+            name = proto.op_type if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
+            raise WorkloadError(f"operator {name} is not known (known: {', '.join(sorted(self.handlers))})")
         handler(self, Node(proto, inputs, layer_name(proto, self.builder)))
 
     def _fold(self, proto: Any, inputs: list[Value | None]) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from workloads.errors import WorkloadError
-from workloads.importers.onnx_graph import Importer, Node
+from workloads.importers.onnx_graph import Handler, Importer, Node
 from workloads.importers.onnx_values import Flow
 from workloads.shapes import Pads, Pair
 
@@ -27,12 +26,6 @@ _ACTIVATIONS = {
     "Swish": "swish",
     "HardSwish": "hard_swish",
 }
-
-
-def unsupported(proto: Any) -> WorkloadError:
-    """The error for an operator that has no layer here."""
-    name = f"{proto.domain}.{proto.op_type}" if proto.domain not in ("", "ai.onnx") else proto.op_type
-    return WorkloadError(f"operator {name} is not known (known: {', '.join(sorted(HANDLERS))})")
 
 
 def _window(node: Node, kernel: tuple[int, ...]) -> dict[str, Any]:
@@ -109,7 +102,7 @@ def _matmul(importer: Importer, node: Node) -> None:
     importer.emit(node, layer)
 
 
-def _pool(kind: str) -> Callable[[Importer, Node], None]:
+def _pool(kind: str) -> Handler:
     def add(importer: Importer, node: Node) -> None:
         window = _window(node, node.ints("kernel_shape"))
         layer = importer.builder.add_layer(
@@ -122,7 +115,7 @@ def _pool(kind: str) -> Callable[[Importer, Node], None]:
     return add
 
 
-def _plain(kind: str) -> Callable[[Importer, Node], None]:
+def _plain(kind: str) -> Handler:
     def add(importer: Importer, node: Node) -> None:
         importer.emit(node, importer.builder.add_layer(kind, (node.flow().layer,), node.name))
 
@@ -144,7 +137,7 @@ def _lrn(importer: Importer, node: Node) -> None:
     importer.emit(node, importer.builder.lrn(node.flow().layer, int(node.get("size", 5)), name=node.name))
 
 
-def _pairwise(kind: str) -> Callable[[Importer, Node], None]:
+def _pairwise(kind: str) -> Handler:
     def add(importer: Importer, node: Node) -> None:
         flows = [value for value in node.inputs if isinstance(value, Flow)]
         previous = [name for name in node.proto.input if importer.biases.get(name) == node.proto.output[0]]
@@ -340,7 +333,7 @@ def _alias(importer: Importer, node: Node) -> None:
     importer.alias(node)
 
 
-HANDLERS: dict[str, Callable[[Importer, Node], None]] = {
+HANDLERS: dict[str, Handler] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "Gemm": _gemm,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,6 @@ from workloads.ode.operations import (
 )
 from workloads.ode.solvers import STAGES, TABLEAU_WEIGHTS
 from workloads.ode.wiring import Wiring
-
-if TYPE_CHECKING:
-    from workloads.builder import NetworkBuilder
 
 Solver = Literal["fused", "euler", "rk4", "rk45", "cfc"]
 Form = Literal["dense", "sparse"]
@@ -170,7 +167,16 @@ class Cell:
         return wired_cfc_parameters(self.wiring) if self.solver == "cfc" else library_parameters(self.wiring)
 
 
-def add_cell(builder: NetworkBuilder, x: str, cell: Cell, name: str | None = None) -> str:
+class _Builder(Protocol):
+    """What :func:`add_cell` asks of a :class:`workloads.builder.NetworkBuilder`, which rests on this module."""
+
+    def add_layer(
+        self, kind: str, inputs: tuple[str, ...], name: str | None = None, *,
+        out_channels: int | None = None, attributes: Mapping[str, Any] | None = None, **fields: Any,
+    ) -> str: ...  # fmt: skip
+
+
+def add_cell(builder: _Builder, x: str, cell: Cell, name: str | None = None) -> str:
     """Add a cell behind layer ``x`` of a network being built; its output are the motor neurons."""
     return builder.add_layer(
         "recurrent", (x,), name, out_channels=cell.wiring.outputs, bias=False, attributes=cell.attributes()

@@ -9,7 +9,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workloads.importers.nir import import_nir
     from workloads.spiking.activity import with_activity
     from workloads.spiking.aer import (
         read_events_csv,
@@ -45,7 +44,6 @@ _EXPORTS = {
     }.items()
     for name in names
 }
-_EXPORTS["import_nir"] = "workloads.importers.nir"
 
 __all__ = [
     "Block",
@@ -72,7 +70,6 @@ __all__ = [
     "convert",
     "count_statistics",
     "cuba_lif_from_time_constants",
-    "import_nir",
     "latency",
     "lif_from_time_constants",
     "make_spikes",
