@@ -169,5 +169,5 @@ def test_missing_and_unknown_files_are_named() -> None:
         load_network("models/net.pt")
     assert (
         str(caught.value)
-        == "models/net.pt: cannot tell what it holds; give a file that ends in .csv or .onnx, or a zoo name"
+        == "models/net.pt: cannot tell what it holds; give a file that ends in .csv or .nir or .onnx, or a zoo name"
     )
