@@ -10,13 +10,23 @@ from pathlib import Path
 from simulator.errors import UserError
 
 
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it; raises ``UserError`` where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(_cannot(path, error)) from error
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a path beside ``path`` to write to and moves it over ``path`` when the block ends well; after an error
     nothing is left behind.
 
-    Raises ``UserError`` where the folder cannot be written to.
+    Raises ``UserError`` where the folder cannot be written to, or the path names no file.
     """
+    if not path.name:
+        raise UserError(f"'{path}' is no name of a file; write e.g. 'trace.json'")
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,10 +34,14 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(draft, path)
     except OSError as error:
         _forget(draft)
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+        raise UserError(_cannot(path, error)) from error
     except BaseException:
         _forget(draft)
         raise
+
+
+def _cannot(path: Path, error: OSError) -> str:
+    return f"{path}: cannot be written ({error.strerror or error}); choose another place"
 
 
 def _forget(draft: Path) -> None:

@@ -128,6 +128,7 @@ def run_network(
         lossy=lossy or None,
     )
     lowered = lower(where, stream, rules)
+    _make_room(out, trace)
     result = _simulated(lowered, engine, until, began, quiet=quiet or as_json)
     command = shlex.join(["headrace", *sys.argv[1:]])
     result = replace(
@@ -166,6 +167,16 @@ def _simulated(lowered: Lowered, engine: str, until: str | None, began: float, *
     with watching(tick, quiet=quiet) as progress:
         trace = run(lowered.plan, engine=engine, until=last, progress=progress)
     return Result(lowered=lowered, trace=trace, wall_s=time.perf_counter() - began)
+
+
+def _make_room(out: Path | None, trace: Path | None) -> None:
+    """Makes the folders to write to before the run, so that a long one is not lost for want of them."""
+    from simulator.files import make_folder
+
+    if out is not None:
+        make_folder(out)
+    if trace is not None:
+        make_folder(trace.parent)
 
 
 def _write(result: Result, out: Path | None, trace: Path | None) -> list[Path]:

@@ -11,10 +11,13 @@ import io
 import json
 import platform as machine
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -55,6 +58,9 @@ def save_result(result: Result, folder: Path, *, firings: bool = False) -> Path:
 
     Raises ``UserError`` where the folder cannot be written.
     """
+    with suppress(OSError):  # what an earlier run left is no part of this one
+        for stale in ("manifest.json", "firings.parquet"):
+            (folder / stale).unlink(missing_ok=True)
     for name in TABLES:
         table = getattr(result, name)
         _write_parquet(folder / f"{name}.parquet", table)
@@ -113,8 +119,10 @@ class SavedResult(Views):
 
         path = self.folder / f"{name}.parquet"
         if not path.is_file():
-            raise UserError(f"{path}: there is no such table; save the result with firings=True to have every firing")
-        return pd.read_parquet(path)
+            more = "; save the result with firings=True to have every firing" if name == "firings" else ""
+            raise UserError(f"{path}: there is no such table{more}")
+        with _reading(path):
+            return pd.read_parquet(path)
 
     @cached_property
     def elements(self) -> pd.DataFrame:
@@ -178,7 +186,9 @@ class SavedResult(Views):
 
     def to_json(self) -> dict[str, Any]:
         """As :meth:`simulator.result.Result.to_json`."""
-        found: dict[str, Any] = json.loads((self.folder / "summary.json").read_text())
+        path = self.folder / "summary.json"
+        with _reading(path):
+            found: dict[str, Any] = json.loads(path.read_text())
         return found
 
     def summary(self) -> dict[str, Any]:
@@ -189,13 +199,15 @@ class SavedResult(Views):
     @cached_property
     def plan(self) -> Plan:
         """The plan that was run."""
-        with np.load(self.folder / "run.npz", allow_pickle=False) as arrays:
+        path = self.folder / "run.npz"
+        with _reading(path), np.load(path, allow_pickle=False) as arrays:
             return plan_from_arrays({key: arrays[key] for key in arrays.files})
 
     @cached_property
     def trace(self) -> Trace:
         """What the engine returned."""
-        with np.load(self.folder / "run.npz", allow_pickle=False) as arrays:
+        path = self.folder / "run.npz"
+        with _reading(path), np.load(path, allow_pickle=False) as arrays:
             head = json.loads(str(arrays["trace"]))
             cuts = np.cumsum(head["firings"])[:-1]
             start, served, end, void = (
@@ -203,6 +215,15 @@ class SavedResult(Views):
                 for name in ("start", "served", "end", "void")
             )
         return Trace(start, served, end, void, head["now"], head["complete"], head["engine"], head["reason"])
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Tells a file that is missing or damaged as ``UserError``."""
+    try:
+        yield
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:  # pyarrow's errors are ValueErrors
+        raise UserError(f"{path}: cannot be read ({error}); the file was damaged, so run and save again") from error
 
 
 def load_saved(folder: Path) -> SavedResult:

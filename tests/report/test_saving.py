@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,26 @@ def test_tables_without_firings_say_how_to_have_them(tmp_path: Path) -> None:
     after = load_result(_result(tmp_path).save(tmp_path / "out"))
     with pytest.raises(UserError, match="no such table; save the result with firings=True to have every firing"):
         _ = after.firings
+
+
+@pytest.mark.parametrize("name", ["layers.parquet", "summary.json", "run.npz"])
+@pytest.mark.parametrize("content", [None, b"", b"\x00\xffjunk"])
+def test_a_missing_or_damaged_file_is_told_by_name(tmp_path: Path, name: str, content: bytes | None) -> None:
+    path = _result(tmp_path).save(tmp_path / "out") / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    after = load_result(path.parent)
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        _ = after.layers if name == "layers.parquet" else after.summary() if name == "summary.json" else after.trace
+
+
+def test_firings_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
+    found = _result(tmp_path)
+    found.save(tmp_path / "out", firings=True)
+    assert load_result(tmp_path / "out").firings.shape[0] == found.trace.firings
+    found.save(tmp_path / "out")
+    assert not (tmp_path / "out" / "firings.parquet").exists()
 
 
 def test_a_folder_without_a_result_is_the_users_mistake(tmp_path: Path) -> None:
