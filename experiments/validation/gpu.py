@@ -37,6 +37,8 @@ _OTHER_FIGURES = (  # platform, network, images a second, source
     ("jetson-tx2", "googlenet", 140.0, "JK Jung's blog, TensorRT fp16 Caffe GoogLeNet"),
     ("jetson-nano", "inception-v4", 11.0, "NVIDIA's blog on the Jetson Nano, 299 x 299"),
 )
+_XAVIER_NX = (("resnet-50", 4, 2, 824.02), ("inception-v4", 2, 1, 311.73), ("vgg-19", 1, 0, 66.43))
+"""Network, batch on the GPU, batch on each of two DLAs (0: not used), images a second of all together."""
 
 
 def zoo_name(model: str) -> str:
@@ -119,6 +121,17 @@ def _other_rows() -> list[Row]:
         measured = Measurement(load_network(name), 1 / speed, "gpu", precision="fp16")
         simulated = 1 / predict(load_platform(board), measured)
         found.append(Row("TensorRT on Jetson", f"{board}: {name}", "images/s", speed, simulated, None, source))
+    platform = load_platform("jetson-xavier-nx")
+    source = "NVIDIA-AI-IOT/jetson_benchmarks, commit c029c7d, benchmark_csv/nx-benchmarks.csv"
+    for name, *batches, speed in _XAVIER_NX:
+        network, simulated = load_network(name), 0.0
+        for element, batch in zip(("gpu", "dla0", "dla1"), (batches[0], batches[1], batches[1]), strict=True):
+            if batch:
+                measured = Measurement(network, 1.0, element, batch=batch, precision="int8")
+                simulated += batch / predict(platform, measured)
+        case = f"jetson-xavier-nx: {name}, each on its own frames"
+        note = "GPU and DLAs side by side in int8; no fit to this board"
+        found.append(Row("TensorRT on Jetson", case, "images/s", speed, simulated, None, source, note))
     return found
 
 
