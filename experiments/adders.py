@@ -55,11 +55,11 @@ def layers_of(platform: Platform, network: Network, element: str) -> pd.DataFram
     import pandas as pd
 
     result = simulate(platform, network, MappingRules(element=element), frames=2)
-    table = result.layers.set_index("layer")
+    table = {str(row["layer"]): row for row in result.layers.to_dict("records")}
     rows: list[dict[str, Any]] = []
     for group in network.groups():
-        if group.main.is_compute and group.name in table.index:
-            found = table.loc[group.name]
+        if group.main.is_compute and group.name in table:
+            found = table[group.name]
             rows.append(
                 {
                     "what": "layer", "name": group.name, "kind": group.kind, "weights": group.main.weights,
@@ -99,13 +99,14 @@ def finding(table: pd.DataFrame) -> str:
     weights, moved = (layers.groupby("kind")[name].sum() for name in ("weights", "memory_bytes"))
     saved = 1 - largest / largest["binary"]
     text = (
-        f"Ternary trees save {saved['ternary']:.0%} and compressors {saved['compressor']:.0%} of the LUTs of binary ones"
-        f" ({int(tree['operands'].max())} operands of {int(tree['bits'].iloc[0])} bits)"
+        f"Ternary trees save {saved['ternary']:.0%} and compressors {saved['compressor']:.0%} of the LUTs of binary"
+        f" ones ({int(tree['operands'].max())} operands of {int(tree['bits'].iloc[0])} bits)"
     )
     if "dense" in weights.index:
+        share = [each["dense"] / max(1.0, each.sum()) for each in (weights, macs, moved)]
         text += (
-            f"; dense layers hold {weights['dense'] / weights.sum():.0%} of the weights for {macs['dense'] / macs.sum():.0%}"
-            f" of the work, and their circuits draw {moved['dense'] / max(1.0, moved.sum()):.0%} of the traffic"
+            f"; dense layers hold {share[0]:.0%} of the weights for {share[1]:.0%} of the work, and their circuits draw"
+            f" {share[2]:.0%} of the traffic"
         )
     done = table[(table["what"] == "run") & table["throughput_fps"].notna()].set_index("name")["throughput_fps"]
     elsewhere = [name for name in done.index if name.startswith("dense")]

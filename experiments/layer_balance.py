@@ -6,8 +6,8 @@ for growing numbers of stages: the same number of layers each; the best contiguo
 programming); and the same after the heaviest layers were split by their output channels, again and again, until none
 holds more than a stage's fair share.
 
-The figure shows throughput over the number of stages, beside the line of perfect balance, and the share of the time that
-stages are busy. Accuracy does not change: splitting and cutting leave the function as it is.
+The figure shows throughput over the number of stages, beside the line of perfect balance, and the share of the time
+that stages are busy. Accuracy does not change: splitting and cutting leave the function as it is.
 
     python experiments/layer_balance.py --out runs/layer_balance
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def equal_counts(network: Network, stages: int) -> tuple[tuple[str, ...], ...]:
     """The same number of layers to each stage, the first ones one more."""
     names = [group.name for group in network.groups() if group.kind != "input"]
     edges = [len(names) * place // stages for place in range(stages + 1)]
-    return tuple(tuple(names[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True))
+    return tuple(tuple(names[low:high]) for low, high in pairwise(edges))
 
 
 def split_heavy(network: Network, stages: int) -> Network:
@@ -112,14 +113,15 @@ def table_of(network: Network, counts: Sequence[int], frames: int, hardware: dic
 def finding(table: pd.DataFrame) -> str:
     """What each cut reaches of perfect balance with the most stages."""
     most, alone = int(table["stages"].max()), table[table["stages"] == 1]["throughput_fps"].iloc[0]
-    last = table[table["stages"] == most].set_index("cut")
-    speed = last["throughput_fps"] / alone
-    split = last.loc[CUTS[2]]
+    last = {str(row["cut"]): row for row in table[table["stages"] == most].to_dict("records")}
+    equal, best, split = (last[cut] for cut in CUTS)
+    speed = {cut: row["throughput_fps"] / alone for cut, row in last.items()}
     return (
-        f"{most} stages make {table['network'].iloc[0]} {speed[CUTS[0]]:.3g} times as fast with equal counts of layers,"
-        f" {speed[CUTS[1]]:.3g} times with the best cut, whose heaviest stage has {last.loc[CUTS[1], 'heaviest_share']:.0%} of"
-        f" the work, and {speed[CUTS[2]]:.3g} times once heavy layers are split ({int(last.loc[CUTS[1], 'layers'])} layers become"
-        f" {int(split['layers'])}, the heaviest stage has {split['heaviest_share']:.0%}, limited by {split['limited_by']})."
+        f"{most} stages make {best['network']} {speed[CUTS[0]]:.3g} times as fast with equal counts of layers"
+        f" (heaviest stage {equal['heaviest_share']:.0%} of the work), {speed[CUTS[1]]:.3g} times with the best cut"
+        f" ({best['heaviest_share']:.0%}), and {speed[CUTS[2]]:.3g} times once heavy layers are split"
+        f" ({best['layers']} layers become {split['layers']}; {split['heaviest_share']:.0%}, limited by"
+        f" {split['limited_by']})."
     )
 
 

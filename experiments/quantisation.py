@@ -3,8 +3,8 @@
 Networks run with weights and activations of 32 (float), 16, 8, 4, 2 and 1 bits on a CPU, a GPU, a systolic array and an
 FPGA. Nothing but the platform decides what is gained: an element computes in the narrowest format that it lists and
 that holds the operands, so below its narrowest one only bytes become fewer; the fabric of an FPGA builds narrower
-multipliers (in LUTs below 5 bits), so more of them and more of the weights fit, and the folding is as fast as the device
-allows. One bit means XNOR and popcount there, with the first and last layer left at 8 bits.
+multipliers (in LUTs below 5 bits), so more of them and more of the weights fit, and the folding is as fast as the
+device allows. One bit means XNOR and popcount there, with the first and last layer left at 8 bits.
 
 The figure shows throughput and energy a frame over bits, a line a platform; energy that a platform does not model is
 absent. Accuracy is not simulated: the table has the published top-1 where there is one for the variant.

@@ -2,8 +2,8 @@
 
 A layer of VGG-16 runs as a streaming stage of an FPGA, pixel by pixel, once in raster order and then in column strips
 and square tiles of falling width. The line buffer is not computed but read off the run: the most pixels that the
-channel in front of the window unit ever held. Tiles shrink it to (k - 1)(T + k - 1) + k pixels; in exchange the map waits
-in a memory to be reordered, and what lies under two tiles is read twice.
+channel in front of the window unit ever held. Tiles shrink it to (k - 1)(T + k - 1) + k pixels; in exchange the map
+waits in a memory to be reordered, and what lies under two tiles is read twice.
 
 The figure shows, over the tile width: the line buffer as simulated and by formula, the traffic to memory a frame, and
 throughput (the stage keeps the pace as long as input and memory do). Strips reread columns, squares rows too.
@@ -87,7 +87,8 @@ def finding(table: pd.DataFrame) -> str:
     return (
         f"Strips of {best['tile_columns']} columns shrink the line buffer from {raster['line_buffer_pixels']} to"
         f" {best['line_buffer_pixels']} pixels (the formula's figure in {agree} of {len(table)} runs), read"
-        f" the input {best['reread']:.2f} times, move {best['memory_bytes'] / raster['memory_bytes']:.1f} times the bytes,"
+        f" the input {best['reread']:.2f} times, move {best['memory_bytes'] / raster['memory_bytes']:.1f} times the"
+        " bytes,"
         f" and keep {best['throughput_fps'] / raster['throughput_fps']:.0%} of the throughput."
     )
 
@@ -102,8 +103,10 @@ def plot(table: pd.DataFrame) -> Figure:
         scale = 1e-6 if column == "memory_bytes" else 1
         for order, colour, mark in (("strips", BLUE, "o"), ("squares", ORANGE, "s")):
             part = table[table["order"] == order]
-            axis.plot(part["tile_columns"], part[column] * scale, mark, color=colour, label=order, alpha=0.85,
-                      linestyle="" if column == "line_buffer_pixels" else "-", markersize=7 if order == "strips" else 4)  # fmt: skip
+            line = "" if column == "line_buffer_pixels" else "-"
+            size = 7 if order == "strips" else 4
+            heights = part[column] * scale
+            axis.plot(part["tile_columns"], heights, mark, color=colour, label=order, linestyle=line, markersize=size)
         axis.axhline(raster[column] * scale, color=GREY, linestyle="--", label="raster order")
         axis.set_xscale("log", base=2)
         axis.set_xlabel("tile width [output columns]")

@@ -15,6 +15,7 @@ stands on the lower edge, hollow. The table says 'none published' there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from experiments.common import options
@@ -34,30 +35,34 @@ RESOLUTIONS = (224, 192, 160, 128)
 SPEEDUPS = (2, 3, 4, 5)
 
 
-def candidates(base: str = "vgg-16") -> list[tuple[str, str, tuple[str, str], Callable[[], Network]]]:
-    """Family, name, the key of its published accuracy, and how it is made."""
-    found: list[tuple[str, str, tuple[str, str], Callable[[], Network]]] = []
+Candidate = tuple[str, str, tuple[str, str], Callable[[], Network]]
+"""Family, name, the key of its published accuracy, and how it is made."""
+
+
+def candidates(base: str = "vgg-16") -> list[Candidate]:
+    """All networks that are compared."""
+    found: list[Candidate] = []
     for name in dict.fromkeys(("alexnet", base, "squeezenet-1.0", "squeezenet-1.1")):
         family = "squeezenet" if "squeeze" in name else "plain"
-        found.append((family, name, (name, ""), lambda name=name: load_network(name)))  # type: ignore[misc]
+        found.append((family, name, (name, ""), partial(load_network, name)))
     for width in WIDTHS:
         for pixels in RESOLUTIONS:
-            key = "mobilenet-v1" if (width, pixels) == (1, 224) else f"mobilenet-v1-{width:g}-{pixels}"
+            name = "mobilenet-v1" if (width, pixels) == (1, 224) else f"mobilenet-v1-{width:g}-{pixels}"
             found.append(
-                ("mobilenet", f"mobilenet {width:g}, {pixels}", (key, ""), lambda w=width, p=pixels: _mobilenet(w, p))
-            )  # type: ignore[misc]
+                ("mobilenet", f"mobilenet {width:g}, {pixels}", (name, ""), partial(_mobilenet, width, pixels))
+            )
     for speedup in SPEEDUPS:
         for scheme in ("asymmetric", "3d"):
-            variant = f"low-rank-{scheme}-{speedup}x"
-            make = lambda s=speedup, how=scheme: _low_rank(load_network(base), s, how)  # noqa: E731
-            found.append(("factorised", f"{base} {scheme} {speedup}x", (base, variant), make))
+            key = (base, f"low-rank-{scheme}-{speedup}x")
+            found.append(("factorised", f"{base} {scheme} {speedup}x", key, partial(_low_rank, base, speedup, scheme)))
     found.append(("factorised", f"{base} separable", (base, "separable"), lambda: separable(load_network(base))))
     found.append(("factorised", f"{base} fire", (base, "fire"), lambda: fire(load_network(base))))
     return found
 
 
-def _low_rank(network: Network, speedup: float, scheme: str) -> Network:
+def _low_rank(base: str, speedup: float, scheme: str) -> Network:
     """All convolutions but the first, which has too few channels for a factor."""
+    network = load_network(base)
     names = [layer.name for layer in network.layers.values() if layer.kind == "conv" and layer.kernel != (1, 1)]
     return low_rank(network, speedup, names[1:], scheme=scheme)
 
@@ -96,17 +101,16 @@ def finding(table: pd.DataFrame, base: str) -> str:
     """How much of the fewer operations arrives as speed, and the fastest network that stays as accurate as the base."""
     parts = []
     for board, part in table[table["refused"].isna()].groupby("platform", sort=False):
-        own = part.set_index("network")
-        start = own.loc[base]
-        factor = own[own["family"] == "factorised"]
+        rows = {str(row["network"]): row for row in part.to_dict("records")}
+        start = rows[base]
+        factor = part[part["family"] == "factorised"]
         arrives = ((factor["throughput_fps"] / start["throughput_fps"]) / (start["macs"] / factor["macs"])).median()
-        near = own[own["top1_percent"] >= start["top1_percent"] - 3] if start["top1_percent"] > 0 else own.iloc[:0]
-        best = near["throughput_fps"].idxmax() if len(near) else base
-        ratio = own.loc[best, "throughput_fps"] / start["throughput_fps"]
-        fewer = start["macs"] / own.loc[best, "macs"]
+        near = [row for row in rows.values() if row["top1_percent"] >= start["top1_percent"] - 3]
+        best = max(near, key=lambda row: row["throughput_fps"], default=start)
         parts.append(
-            f"on {board} {arrives:.0%} of what factorising saves in operations arrives as speed (median), and {best} is"
-            f" {ratio:.3g} times as fast for {fewer:.3g} times fewer operations"
+            f"on {board} {arrives:.0%} of what factorising saves in operations arrives as speed (median), and"
+            f" {best['network']} is {best['throughput_fps'] / start['throughput_fps']:.3g} times as fast for"
+            f" {start['macs'] / best['macs']:.3g} times fewer operations"
         )
     return f"Beside {base}: {'; '.join(parts)}. (Within 3 points of published top-1.)"
 

@@ -36,14 +36,15 @@ def algorithm_times(
         if not able:
             continue
         chosen = [LayerRule(name, options={"algorithm": algorithm}) for name in able]
-        times = simulate(where, network, MappingRules(chosen, element=element), frames=1).layers.set_index("layer")
+        layers = simulate(where, network, MappingRules(chosen, element=element), frames=1).layers
+        times = dict(zip(layers["layer"], layers["time_us"].astype(float), strict=True))
         for name in able:
             cost = costs[name][algorithm]
             rows.append(
                 {
                     "layer": name,
                     "algorithm": algorithm,
-                    "time_us": float(times.loc[name, "time_us"]),
+                    "time_us": times[name],
                     "temporary": cost.temporary,
                     "multiplies": cost.multiplies,
                     "adds": cost.adds,

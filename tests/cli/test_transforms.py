@@ -52,7 +52,9 @@ def test_convolutions_take_the_algorithm_that_is_quickest_at_given_rates() -> No
 
 
 def test_a_function_of_the_users_own_is_a_transform(headrace: Command) -> None:
-    Path("mine.py").write_text("def half(network, *, keep: float = 0.5):\n    return network.with_precision(int(8 * keep), 8)\n")
+    Path("mine.py").write_text(
+        "def half(network, *, keep: float = 0.5):\n    return network.with_precision(int(8 * keep), 8)\n"
+    )
     said = headrace("inspect", "lenet-5", "-t", "mine:half:keep=0.25", "--json")
     assert said.code == 0
     assert json.loads(said.out)["layers"][1]["weight_bits"] == 2

@@ -39,7 +39,7 @@ def _elements() -> list[tuple[str, str]]:
 
 
 def _time(platform: str | Path, element: str, network: Network) -> float:
-    return 1 / _run(platform, element, network).summary()["throughput_fps"]
+    return 1 / float(_run(platform, element, network).summary()["throughput_fps"])
 
 
 def _run(platform: str | Path, element: str, network: Network) -> Result:
