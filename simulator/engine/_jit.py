@@ -53,10 +53,10 @@ def entry(function: Function) -> Function:
     return compiled
 
 
-def fingerprint() -> int:
-    """A number that changes with any kernel source."""
+def fingerprint(folder: Path | None = None) -> int:
+    """A number that changes with any kernel source (in this folder, unless another is given)."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("_*.py")):
+    for path in sorted((folder or Path(__file__).parent).glob("_*.py")):
         if path.name != "__init__.py":
             digest.update(path.read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")

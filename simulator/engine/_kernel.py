@@ -101,7 +101,7 @@ def run_events(state: State, before: State) -> int:
     return _events(*(array.ctypes.data for array in arrays))
 
 
-def run_chase(memory: Ints, times: Ints) -> bool:
+def run_recurrence(memory: Ints, times: Ints) -> bool:
     """Find the times of a plan whose order is static; False if it does not run to its end."""
     return _chase(memory.ctypes.data, times.ctypes.data) == 1
 

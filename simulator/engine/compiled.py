@@ -20,6 +20,9 @@ from simulator.trace import Trace
 Progress = Callable[[int, int, int], None]
 Path = Literal["auto", "events", "static_order"]
 
+_MOST_BYTES = 1 << 40
+"""A trace beyond this is taken for a mistake."""
+
 _CHUNK = 2_000_000
 """Departures between two looks at the keyboard: some tenths of a second."""
 
@@ -34,6 +37,7 @@ def run_compiled(
     without events and raises ``PlanError`` where it does not hold; "auto" takes it where it does, and the Trace's
     ``reason`` says why or why not. Raises ``DeadlockError`` when nothing can move and firings remain.
     """
+    _fits(plan)
     why_events = _why_events(plan, until, path)
     if not why_events:
         found = run_static_order(plan)
@@ -49,6 +53,16 @@ def run_compiled(
 
         raise deadlock_error(plan, trace)
     return trace
+
+
+def _fits(plan: Plan) -> None:
+    """Refuse a plan whose trace no computer holds; three columns of eight bytes a firing."""
+    size = 24 * plan.firings
+    if size > _MOST_BYTES:
+        raise PlanError(
+            f"the trace of {plan.firings:,} firings takes {size / 1e9:,.0f} GB; "
+            "run_aggregate keeps totals in constant memory"
+        )
 
 
 def _why_events(plan: Plan, until: int | None, path: Path) -> str:

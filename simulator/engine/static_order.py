@@ -45,14 +45,15 @@ def _has_late_state(plan: Plan, actor: Actor) -> bool:
 
 def run_static_order(plan: Plan) -> Trace | None:
     """The Trace of a plan whose order is static; None if it does not run to its end (the event loop then tells why)."""
-    return run_marked_graph(plan) or _run_chase(plan)
+    return run_marked_graph(plan) or run_chase(plan)
 
 
-def _run_chase(plan: Plan) -> Trace | None:
-    from simulator.engine._kernel import run_chase
+def run_chase(plan: Plan) -> Trace | None:
+    """The same for any rates: each actor as far as the times that it depends on are known."""
+    from simulator.engine._kernel import run_recurrence
 
     memory, times, columns = _flatten(plan)
-    if not run_chase(memory, times):
+    if not run_recurrence(memory, times):
         return None
     starts, services, ends = [], [], []
     for actor, (start, served, end) in zip(plan.actors, columns, strict=True):

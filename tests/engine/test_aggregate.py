@@ -1,0 +1,199 @@
+"""Totals without a trace, and whole periods skipped: the same figures as from the full trace."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from experiments.benchmark_engine import mobilenet, pipeline, service_times
+from simulator.analysis.occupancy import channel_use
+from simulator.analysis.waits import waits_of
+from simulator.engine.aggregate import Aggregate, run_aggregate
+from simulator.engine.compiled import run_compiled
+from simulator.errors import DeadlockError
+from simulator.plan import Discipline, Plan, Series
+from simulator.trace import Trace
+from tests.engine.periodic_plans import periodic_plans
+from tests.engine.small import actor, plan
+from tests.strategies import plans
+
+UNHURRIED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+Result = TypeVar("Result")
+AFTER = Discipline.BLOCKING_AFTER_SERVICE
+
+
+def outcome(run: Callable[[Plan], Result], drawn: Plan) -> tuple[Result | None, str]:
+    """What a run returns, or the text of its deadlock."""
+    try:
+        return run(drawn), ""
+    except DeadlockError as error:
+        return None, str(error)
+
+
+def figures(totals: Aggregate) -> tuple[object, ...]:
+    """All figures of the totals, comparable."""
+    channels = [
+        (c.level, c.highest, c.full, c.lying, c.empty, c.written, c.bin_width, c.histogram.tolist())
+        for c in totals.channels
+    ]
+    return totals.actors, channels, totals.now, totals.complete
+
+
+def assert_totals(drawn: Plan, trace: Trace, totals: Aggregate) -> None:
+    """The totals are those that the analysis finds in the trace."""
+    assert (totals.now, totals.complete, totals.firings) == (trace.now, trace.complete, trace.firings)
+    lossy = any(a.drop for a in drawn.actors)
+    for index, own in enumerate(totals.actors):
+        start, served, end = trace.start[index], trace.served[index], trace.end[index]
+        assert own.departed == end.size
+        assert own.void == int(trace.void[index].sum())
+        assert own.busy == int((served - start).sum())
+        assert own.held == int((end - served).sum())
+        assert own.compute == int(drawn.actors[index].compute.array()[~trace.void[index]].sum())
+        if end.size:
+            assert (own.first_start, own.first_end, own.last_end) == (start[0], end[0], end[-1])
+        if drawn.actors[index].concurrency == 1 and not lossy:
+            waits = waits_of(drawn, trace, index).totals()
+            assert own.not_released == waits["not_released"]
+            assert own.starved == waits["starved"]
+            assert own.contended == waits["contended"]
+            assert own.blocked + own.held == waits["blocked"]
+    for index, used in enumerate(totals.channels):
+        use = channel_use(drawn, trace, index)
+        assert (used.level, used.highest) == (use.level.integral(), use.level.maximum())
+        assert (used.lying, used.written) == (use.waiting.integral(), use.written)
+        assert (used.full, used.empty) == (use.full, use.empty)
+        assert int(used.histogram.sum()) == trace.now
+
+
+@settings(max_examples=200, suppress_health_check=UNHURRIED)
+@given(plans(max_actors=7, max_firings=11))
+def test_totals_are_those_of_the_trace(drawn: Plan) -> None:
+    trace, deadlock = outcome(run_compiled, drawn)
+    totals, own_deadlock = outcome(run_aggregate, drawn)
+    assert own_deadlock == deadlock
+    if trace is not None and totals is not None and trace.now:
+        assert_totals(drawn, trace, totals)
+
+
+@settings(max_examples=200, suppress_health_check=UNHURRIED)
+@given(periodic_plans(iterations=80))
+def test_skipped_periods_change_no_figure(drawn: Plan) -> None:
+    whole, deadlock = outcome(lambda one: run_aggregate(one, fast_forward=False), drawn)
+    skipped, own_deadlock = outcome(run_aggregate, drawn)
+    assert own_deadlock == deadlock
+    if whole is not None and skipped is not None:
+        assert figures(skipped) == figures(whole)
+
+
+@pytest.mark.slow
+@settings(max_examples=3000, suppress_health_check=UNHURRIED)
+@given(periodic_plans(iterations=150))
+def test_skipped_periods_change_no_figure_of_thousands_of_plans(drawn: Plan) -> None:
+    test_skipped_periods_change_no_figure.hypothesis.inner_test(drawn)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("depth", [2, 8, 64])
+def test_a_million_frames_through_ten_stages_are_skipped_exactly(depth: int) -> None:
+    line = pipeline(service_times(10, 1, "fixed", 3), depth)
+    few, many = (repeated(line, frames) for frames in (20_000, 1_000_000))
+    skipped = run_aggregate(few)
+    assert skipped.skipped_periods > 10_000
+    assert figures(skipped) == figures(run_aggregate(few, fast_forward=False))
+    totals = run_aggregate(many)
+    assert totals.firings == 10_000_000
+    assert totals.skipped_ticks > 0.98 * totals.now
+    # What the last 980,000 frames add is what any frame adds in the steady state.
+    slowest = max(a.compute.maximum() for a in line.actors)
+    assert totals.now - skipped.now == 980_000 * slowest
+
+
+def repeated(line: Plan, frames: int) -> Plan:
+    """A pipeline of one frame, for many frames."""
+    count, number = Series.counting(frames), Series.counting(frames, first=0)
+    nothing, one = Series.constant(0, frames), Series.constant(1, frames)
+    return replace(
+        line,
+        actors=tuple(
+            replace(
+                a, release=nothing, latency=nothing, compute=Series.constant(a.compute[0], frames), first_frame=number,
+                last_frame=number, inputs=tuple(replace(p, need=count, free=count) for p in a.inputs),
+                outputs=tuple(replace(o, put=one) for o in a.outputs),
+            )
+            for a in line.actors
+        ),
+    )  # fmt: skip
+
+
+def test_a_convolutional_pipeline_by_pixels_is_skipped_frame_by_frame() -> None:
+    net = mobilenet(12, "pixel", side=32)
+    trace = run_compiled(net)
+    totals = run_aggregate(net)
+    assert totals.skipped_periods >= 5
+    assert_totals(net, trace, totals)
+
+
+def test_what_does_not_repeat_is_not_skipped_and_the_reason_is_told() -> None:
+    varied = pipeline(service_times(3, 500, "random", 5), 2)
+    totals = run_aggregate(varied)
+    assert totals.skipped_periods == 0
+    assert totals.reason == "event loop, totals only; fast-forward: the firings of 'stage0' do not repeat"
+    camera = plan(actor("camera", 50, 2, writes={0: 1}, drop=True), actor("b", 50, 5, reads={0: 1}), channels=[1])
+    assert run_aggregate(camera).reason.endswith("fast-forward: 'camera' may drop frames")
+    assert run_aggregate(varied, fast_forward=False).reason.endswith("fast-forward: not asked for")
+
+
+def test_a_source_that_falls_behind_is_skipped_and_one_that_catches_up_is_not_mistaken() -> None:
+    for spacing in (1, 5, 7, 9):
+        line = plan(
+            actor("a", 400, 3, writes={0: 1}, release=[400 + k * spacing for k in range(400)]),
+            actor("b", 400, 7, reads={0: 1}),
+            channels=[3],
+        )
+        assert figures(run_aggregate(line)) == figures(run_aggregate(line, fast_forward=False))
+
+
+def test_totals_stop_at_a_given_tick_also_in_a_skipped_period() -> None:
+    line = repeated(pipeline(service_times(4, 1, "fixed", 3), 4), 5000)
+    for until in (0, 77, 12_345, 100_001):
+        skipped = run_aggregate(line, until=until)
+        assert figures(skipped) == figures(run_aggregate(line, until=until, fast_forward=False))
+        assert (skipped.now, skipped.complete) == (until, False)
+
+
+def test_a_histogram_holds_the_time_at_each_level() -> None:
+    line = plan(actor("a", 3, 2, writes={0: 1}), actor("b", 3, 5, reads={0: 1}), channels=[2], discipline=AFTER)
+    (fifo,) = run_aggregate(line, bins=4).channels
+    # a puts at 2, 4 and 6; b takes at 2, 7 and 12.
+    assert fifo.histogram.tolist() == [2 + 2 + 5, 2 + 5, 1, 0]
+    assert (fifo.level, fifo.highest, fifo.full, fifo.empty) == (9, 2, 1, 9)
+
+
+def test_integrals_beyond_64_bits_are_exact() -> None:
+    late = 1 << 61
+    line = plan(actor("a", 2, 1, writes={0: 1000}), actor("b", 1, 3, reads={0: 2000}, release=late), channels=[2000])
+    (fifo,) = run_aggregate(line).channels
+    assert fifo.level == 2000 * (late + 3) - 1000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read the Linux way")
+def test_a_hundred_million_firings_take_no_more_memory_than_a_thousand() -> None:
+    random = np.random.default_rng(1)
+
+    def line(frames: int) -> Plan:
+        one = repeated(pipeline(service_times(10, 1, "fixed", 3), 8), frames)
+        ticks = [Series.periodic(random.integers(5, 100, 997), frames) for _ in one.actors]
+        return replace(one, actors=tuple(replace(a, compute=t) for a, t in zip(one.actors, ticks, strict=True)))
+
+    run_aggregate(line(100), fast_forward=False)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert run_aggregate(line(10_000_000), fast_forward=False).firings == 100_000_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 * 1024

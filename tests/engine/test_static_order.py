@@ -1,0 +1,133 @@
+"""The static-order path against the event loop: the same trace wherever both apply."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simulator.engine.compiled import run_compiled
+from simulator.engine.marked_graph import run_marked_graph
+from simulator.engine.static_order import run_chase, run_static_order, why_not_static
+from simulator.errors import DeadlockError
+from simulator.plan import Actor, Channel, Discipline, Input, Output, Plan, Series
+from simulator.trace import Trace
+from tests.engine.periodic_plans import periodic_plans
+from tests.engine.small import actor, plan
+from tests.strategies import plans
+
+UNHURRIED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+
+
+def alone(drawn: Plan) -> Plan:
+    """The same plan without resources and servers."""
+    return replace(drawn, actors=tuple(replace(one, resource=None, flows=()) for one in drawn.actors))
+
+
+def assert_same(one: Trace, other: Trace) -> None:
+    for column in ("start", "served", "end", "void"):
+        for index, (a, b) in enumerate(zip(getattr(one, column), getattr(other, column), strict=True)):
+            assert np.array_equal(a, b), (column, index, a, b)
+    assert one.now == other.now
+
+
+def check(drawn: Plan) -> None:
+    """Every path that applies gives the event loop's trace, and none survives its deadlock."""
+    if why_not_static(drawn):
+        return
+    try:
+        expected = run_compiled(drawn, path="events")
+    except DeadlockError:
+        assert run_static_order(drawn) is None
+        return
+    chased, marked = run_chase(drawn), run_marked_graph(drawn)
+    assert chased is not None
+    assert_same(expected, chased)
+    if marked is not None:
+        assert_same(expected, marked)
+
+
+@settings(max_examples=250, suppress_health_check=UNHURRIED)
+@given(plans(drops=False, servers=False, max_actors=7, max_firings=12))
+def test_random_plans(drawn: Plan) -> None:
+    check(alone(drawn))
+
+
+@settings(max_examples=100, suppress_health_check=UNHURRIED)
+@given(periodic_plans(iterations=20))
+def test_plans_of_many_rates_that_repeat(drawn: Plan) -> None:
+    check(alone(drawn))
+
+
+@st.composite
+def marked_graphs(draw: st.DrawFn) -> Plan:
+    """Actors that fire equally often and move a token a firing: forks, joins, feedback, all disciplines, latency."""
+    number, firings = draw(st.integers(1, 6)), draw(st.integers(1, 12))
+    inputs: list[list[Input]] = [[] for _ in range(number)]
+    outputs: list[list[Output]] = [[] for _ in range(number)]
+    channels: list[Channel] = []
+
+    def connect(writer: int, reader: int, initial: int) -> None:
+        ahead, keep = draw(st.integers(0, initial)), draw(st.integers(0, 1))
+        room = draw(st.sampled_from((None, 1, 2, 3, 5)))
+        rule = draw(st.sampled_from((None, *Discipline)))
+        capacity = None if room is None else room + initial + ahead
+        need, free = (Series.counting(firings, 1, max(0, 1 + ahead - less)) for less in (0, keep))
+        outputs[writer].append(Output(len(channels), Series.constant(1, firings)))
+        inputs[reader].append(Input(len(channels), need, free))
+        channels.append(Channel(f"channel{len(channels)}", capacity, initial, discipline=rule))
+
+    for reader in range(1, number):
+        for writer in draw(st.lists(st.integers(0, reader - 1), min_size=1, max_size=2)):
+            connect(writer, reader, draw(st.integers(0, 2)))
+    if draw(st.booleans()):
+        first, last = sorted((draw(st.integers(0, number - 1)), draw(st.integers(0, number - 1))))
+        connect(last, first, draw(st.integers(1, 4)))
+    nothing, frames = Series.constant(0, firings), Series.counting(firings, 1, 0)
+    ticks = st.one_of(
+        st.integers(1, 9).map(lambda value: Series.constant(value, firings)),
+        st.lists(st.integers(1, 9), min_size=3, max_size=3).map(lambda values: Series.periodic(values, firings)),
+        st.lists(st.integers(0, 9), min_size=firings, max_size=firings).map(Series.full),
+    )
+    actors = tuple(
+        Actor(
+            f"actor{i}", None, draw(st.sampled_from((nothing, nothing, Series.counting(firings, 3, 0)))), draw(ticks),
+            draw(st.sampled_from((nothing, nothing, Series.constant(4, firings), Series.periodic([5, 0], firings)))),
+            frames, frames, tuple(inputs[i]), tuple(outputs[i]), concurrency=draw(st.sampled_from((1, 1, 1, 2, 3, 50))),
+        )
+        for i in range(number)
+    )  # fmt: skip
+    return Plan(Fraction(1), actors, tuple(channels), discipline=draw(st.sampled_from(tuple(Discipline))))
+
+
+@settings(max_examples=300, suppress_health_check=UNHURRIED)
+@given(marked_graphs())
+def test_marked_graphs(drawn: Plan) -> None:
+    check(drawn)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 7, 600])
+@pytest.mark.parametrize("rule", list(Discipline))
+@pytest.mark.parametrize("firings", [1, 2, 5, 1301])
+def test_pipelines_of_any_depth_in_blocks(depth: int, rule: Discipline, firings: int) -> None:
+    random = np.random.default_rng(depth)
+    line = plan(
+        actor("a", firings, 3, writes={0: 1}),
+        actor("b", firings, random.integers(0, 9, firings).tolist(), reads={0: 1}, writes={1: 1}),
+        actor("c", firings, 4, reads={1: 1}),
+        channels=[depth, depth], discipline=rule,
+    )  # fmt: skip
+    found = run_marked_graph(line) if firings > 1 else run_static_order(line)
+    assert found is not None
+    assert_same(found, run_compiled(line, path="events"))
+
+
+def test_what_keeps_a_plan_from_the_static_order_is_named() -> None:
+    camera = plan(actor("camera", 3, 2, writes={0: 1}, drop=True), actor("b", 3, 5, reads={0: 1}), channels=[1])
+    assert why_not_static(camera) == "'camera' may drop frames"
+    state = plan(actor("a", 3, 2, reads={0: 1}, writes={0: 1}, concurrency=2), channels=[(2, 1)])
+    assert why_not_static(state) == "'a' keeps its state across firings that overlap"
