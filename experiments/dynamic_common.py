@@ -8,12 +8,15 @@ compares the speed gained over the dense network with the work saved.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.common import step
 from simulator.mapping import FifoRule, LayerRule, MappingRules
 from simulator.report.style import GREEN, ORANGE, VERMILION, lighter
 from simulator.result import Result
@@ -22,6 +25,11 @@ from workloads.generators.static import static_stream
 from workloads.network import Network
 from workloads.tokens import TokenStream
 from workloads.windows import extent
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LOAD = 0.8
 """Latencies are those at this share of the pace that evenly spread work would have."""
@@ -102,7 +110,7 @@ def figures(target: Target, stream: TokenStream, rules: MappingRules | None = No
     even = even_pace(full)
     loaded = run(target, paced(stream, LOAD * even), rules)
     latency = loaded.summary()["latency_ms"]
-    busy = full.elements.set_index("element").loc[target.element]
+    busy = full.elements[full.elements["element"] == target.element]
     fifos = full.fifos
     return {
         "target": target.title,
@@ -111,7 +119,7 @@ def figures(target: Target, stream: TokenStream, rules: MappingRules | None = No
         "lost_to_imbalance": max(0.0, 1 - throughput(full) / even),
         "latency_p50_ms": latency["p50"],
         "latency_p99_ms": latency["p99"],
-        "busy_fraction": float(busy["steady_busy_fraction"]),
+        "busy_fraction": float(busy["steady_busy_fraction"].iloc[0]),
         "fifo_fill_fraction": float(fifos["fill_fraction"].mean()),
     }
 
@@ -147,12 +155,116 @@ def answer(method: str, rows: Sequence[Mapping[str, Any]]) -> str:
     saved = float(one["work_saved"])
     lost = float(pipe["lost_to_imbalance"])
     shaken = "yes" if lost > SHAKEN else "hardly"
-    suits = [row for row in (one, many) if row["gain"] - 1 >= KEPT_GAIN * (saved - 1)]
+    suits = [row for row in (one, many) if row["gain"] >= 1 + KEPT_GAIN * (saved - 1) or 1 > saved <= row["gain"]]
     verdict = "no" if not suits else "yes" if len(suits) == 2 else f"only at {suits[0]['target'].partition(', ')[2]}"
     return (
         f"{method}: P1, does it modify the balance between elements? {shaken}: the pipeline makes"
         f" {pipe['throughput_fps']:.0f} frames/s where the same work spread evenly makes"
         f" {pipe['even_throughput_fps']:.0f} ({lost:.0%} lost); P2, suitable for a GPU? {verdict}:"
-        f" {saved:.2f}x less work makes the GPU {one['gain']:.2f}x as fast at batch 1 and {many['gain']:.2f}x at"
+        f" {_saving(saved)} makes the GPU {one['gain']:.2f}x as fast at batch 1 and {many['gain']:.2f}x at"
         f" batch 16, beside {pipe['gain']:.2f}x on the FPGA and {chip['gain']:.2f}x on the ASIC."
     )
+
+
+def _saving(saved: float) -> str:
+    return f"{saved:.2f}x less work" if saved > 1.005 else f"{1 / saved:.2f}x the work"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to make a network dynamic: what it is called, the network as it is, and the frames that it makes of it.
+
+    ``dense`` is the stream that it is compared with; the network itself unless given.
+    """
+
+    name: str
+    network: Network
+    stream: TokenStream
+    dense: TokenStream | None = None
+
+
+def study(methods: Sequence[Method], targets: Sequence[Target] = TARGETS) -> pd.DataFrame:
+    """The figures of every method on every target, a row each."""
+    import pandas as pd
+
+    rows = []
+    for method in methods:
+        with step(f"{method.name} of {method.network.name}"):
+            found = compare(method.stream, method.network, targets, dense=method.dense)
+        rows += [{"method": method.name, "network": method.network.name, **row} for row in found]
+    return pd.DataFrame(rows)
+
+
+def answers(table: pd.DataFrame) -> list[str]:
+    """Both questions answered for each method, a sentence each."""
+    found = []
+    for name, part in table.groupby("method", sort=False):
+        found.append(answer(str(name), [{str(k): v for k, v in row.items()} for row in part.to_dict("records")]))
+    return found
+
+
+def draw_gains(axis: Axes, table: pd.DataFrame, column: str = "method") -> None:
+    """Bars of throughput beside the dense network, a group a value of ``column``, and the work saved as a line."""
+    groups = list(dict.fromkeys(table[column]))
+    width = 0.8 / len(TARGETS)
+    for place, (target, hatch) in enumerate(zip(TARGETS, ("", "//", "xx", ".."), strict=True)):
+        part = table[table["target"] == target.title].set_index(column)
+        where = [i + (place - (len(TARGETS) - 1) / 2) * width for i in range(len(groups))]
+        heights = [float(part["gain"].get(group, float("nan"))) for group in groups]
+        axis.bar(where, heights, width, color=COLOURS[target.title], hatch=hatch, edgecolor="white", label=target.title)
+    for i, group in enumerate(groups):
+        saved = float(table[table[column] == group]["work_saved"].iloc[0])
+        axis.hlines(saved, i - 0.45, i + 0.45, "black", "--", linewidth=1, label="" if i else "work saved")
+    axis.axhline(1.0, color="black", linewidth=0.6)
+    axis.set_xticks(range(len(groups)), [str(group) for group in groups], fontsize="small")
+    axis.set_ylabel("throughput beside the dense network")
+    axis.legend(frameon=False, fontsize="small", ncols=2)
+    plain(axis)
+
+
+def draw_latencies(axis: Axes, table: pd.DataFrame, column: str = "method") -> None:
+    """From p50 to p99 of every group and target, in ms on a logarithmic axis."""
+    groups = list(dict.fromkeys(table[column]))
+    for i, group in enumerate(groups):
+        for place, target in enumerate(TARGETS):
+            part = table[(table[column] == group) & (table["target"] == target.title)]
+            if part.empty:
+                continue
+            low, high = float(part["latency_p50_ms"].iloc[0]), float(part["latency_p99_ms"].iloc[0])
+            where = i + (place - (len(TARGETS) - 1) / 2) * 0.2
+            axis.plot([where, where], [low, high], color=COLOURS[target.title], linewidth=5, solid_capstyle="butt")
+            axis.plot([where], [high], "v", color=COLOURS[target.title], markeredgecolor="black", markersize=6)
+    axis.set_yscale("log")
+    axis.set_xticks(range(len(groups)), [str(group) for group in groups], fontsize="small")
+    axis.set_ylabel(f"latency p50 to p99 at {LOAD:.0%} load [ms]")
+    plain(axis)
+
+
+def plain(axis: Axes) -> None:
+    """Leave out the lines above and right of the figure."""
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+
+
+def new_figure(title: Sequence[str], width: float = 11.5, height: float = 5.4) -> Figure:
+    """A figure whose title states what was found."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    lines = [line for sentence in title for line in textwrap.wrap(sentence, int(width * 11.5))]
+    figure.suptitle("\n".join(lines), fontsize="small", x=0.01, ha="left")
+    return figure
+
+
+def finish(out: Path, name: str, tables: Mapping[str, pd.DataFrame], figure: Figure, sentences: Sequence[str]) -> None:
+    """Write tables and figure, print them and the answers."""
+    out.mkdir(parents=True, exist_ok=True)
+    for title, table in tables.items():
+        table.to_csv(out / f"{title}.csv", index=False)
+        print(table.to_string(index=False, float_format="{:.4g}".format))
+    figure.savefig(out / f"{name}.png", dpi=110)
+    for sentence in sentences:
+        print(sentence)
+    print(f"Tables and figure: {out}")

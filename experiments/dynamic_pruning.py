@@ -16,9 +16,7 @@ computations between processing elements, and is it suitable for a GPU?
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.common import options, step
@@ -26,13 +24,16 @@ from experiments.dynamic_common import (
     COLOURS,
     FPGA,
     LOAD,
-    TARGETS,
     answer,
     compare,
+    draw_gains,
     even_pace,
     fifos_of,
     figures,
+    finish,
+    new_figure,
     paced,
+    plain,
     run,
     throughput,
 )
@@ -46,6 +47,7 @@ from workloads.tokens import TokenStream
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DENSITY = 0.5
 LAYER_CORRELATION = 0.3
@@ -142,21 +144,16 @@ def multipliers(result: Result) -> int:
     return sum(used.values())
 
 
-def plot(depth: pd.DataFrame, targets: pd.DataFrame, tried: pd.DataFrame, title: str, path: Path) -> None:
+def draw(depth: pd.DataFrame, targets: pd.DataFrame, tried: pd.DataFrame, title: str) -> Figure:
     """Throughput and p99 against depth, gains by hardware, remedies."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11.5, 8.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure([title], height=8.2)
     axes = figure.subplots(2, 2)
     _lines(axes[0][0], depth, "throughput_fps", "FPGA throughput [frames/s]")
     _lines(axes[0][1], depth, "latency_p99_ms", f"FPGA p99 latency at {LOAD:.0%} load [ms]")
-    _gains(axes[1][0], targets)
+    draw_gains(axes[1][0], targets, "deviation")
+    axes[1][0].set_xlabel("deviation of the share of channels that is kept")
     _remedies(axes[1][1], tried)
-    figure.suptitle("\n".join(textwrap.wrap(title, 125)), fontsize="medium", x=0.01, ha="left")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 def _lines(axis: Axes, table: pd.DataFrame, column: str, label: str) -> None:
@@ -165,32 +162,11 @@ def _lines(axis: Axes, table: pd.DataFrame, column: str, label: str) -> None:
         axis.plot(part["fifo_frames"], part[column], color=shade, marker=mark, label=f"deviation {deviation:g}")
     axis.set_xscale("log", base=2)
     axis.set_xticks(DEPTHS, [f"{depth:g}" for depth in DEPTHS])
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.08 * float(table[column].max()))
     axis.set_xlabel("depth of each FIFO [frames]")
     axis.set_ylabel(label)
     axis.legend(frameon=False, fontsize="small")
-    _open(axis)
-
-
-def _gains(axis: Axes, table: pd.DataFrame) -> None:
-    width = 0.8 / len(TARGETS)
-    hatches = ("", "//", "xx", "..")
-    for place, (target, hatch) in enumerate(zip(TARGETS, hatches, strict=True)):
-        part = table[table["target"] == target.title]
-        where = [i + (place - 1.5) * width for i in range(len(part))]
-        axis.bar(
-            where, part["gain"], width, color=COLOURS[target.title], hatch=hatch, edgecolor="white", label=target.title
-        )
-    first = table[table["target"] == TARGETS[0].title]
-    for i, saved in enumerate(first["work_saved"]):
-        axis.hlines(
-            saved, i - 0.45, i + 0.45, color="black", linestyle="--", linewidth=1, label="work saved" if not i else None
-        )
-    axis.axhline(1.0, color="black", linewidth=0.6)
-    axis.set_xticks(range(len(first)), [f"deviation {d:g}" for d in first["deviation"]])
-    axis.set_ylabel("throughput beside the dense network")
-    axis.legend(frameon=False, fontsize="small", ncols=2)
-    _open(axis)
+    plain(axis)
 
 
 def _remedies(axis: Axes, table: pd.DataFrame) -> None:
@@ -203,12 +179,7 @@ def _remedies(axis: Axes, table: pd.DataFrame) -> None:
     axis.invert_yaxis()
     axis.set_xlim(0, 1.7 * float(table["throughput_fps"].max()))
     axis.set_xlabel(f"FPGA throughput at deviation {DEVIATIONS[-1]:g} [frames/s]")
-    _open(axis)
-
-
-def _open(axis: Axes) -> None:
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
+    plain(axis)
 
 
 def finding(targets: pd.DataFrame, tried: pd.DataFrame) -> str:
@@ -236,13 +207,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         targets = hardware(network, given.frames, given.seed)
     with step("remedies"):
         tried = remedies(network, given.frames, given.seed)
-    given.out.mkdir(parents=True, exist_ok=True)
-    for name, table in (("depths", depth), ("hardware", targets), ("remedies", tried)):
-        table.to_csv(given.out / f"{name}.csv", index=False)
-        print(table.to_string(index=False, float_format="{:.4g}".format))
     said = finding(targets, tried)
-    plot(depth, targets, tried, said, given.out / "dynamic_pruning.png")
-    print(said)
+    tables = {"depths": depth, "hardware": targets, "remedies": tried}
+    finish(given.out, "dynamic_pruning", tables, draw(depth, targets, tried, said), [said])
 
 
 if __name__ == "__main__":

@@ -200,6 +200,7 @@ def _main_kernel(gpu: Gpu, framework: Framework, work: LayerWork, assignment: As
     collected, gathers = gathered(work, batch)
     found.reads, found.writes = found.reads + collected, found.writes + collected
     found.launch_counts = found.launch_counts + gathers * runs
+    found.arithmetic = found.arithmetic + gathers * runs * gpu.seconds_to_cycles(config.kernel_floor)
     energy = config.energy
     if energy is not None and energy.mac is not None:
         found.energy["mac"] = united * (kernel.multiplies / layer.macs if kernel.multiplies else 1.0) * energy.mac
