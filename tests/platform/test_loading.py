@@ -90,10 +90,11 @@ def test_each_platform_of_the_catalogue_survives_load_dump_load(name: str, write
 
 
 @pytest.mark.parametrize("name", platforms.names())
-def test_each_platform_of_the_catalogue_names_its_sources(name: str) -> None:
+def test_each_platform_of_the_catalogue_names_its_sources_and_decisions(name: str) -> None:
     header = "\n".join(load_platform(name).header)
     assert header.startswith("# yaml-language-server: $schema=./schema/platform-1.json\n")
-    assert "Source" in header
+    assert "\n# Source" in header
+    assert "\n# Decisions:" in header
     assert load_platform(name).description
 
 
