@@ -27,7 +27,6 @@ class Role(StrEnum):
     SOURCE = "source"
     STAGE = "stage"
     DMA = "dma"
-    SINK = "sink"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -68,18 +68,21 @@ def inherit(
             raise _refuse(child, f"no file '{shown}'; a path is relative to the file that extends")
         chain.append(read(path, shown))
     faults: list[Fault] = []
-    merged: Node | None = None
-    for each in reversed(chain):
-        own = each is source
-        entries = {name: node for name, node in each.root.children.items() if _is_kept(name, own)}
-        merged = _merge(merged, replace(each.root, value=entries), (), faults)
-    assert merged is not None
+    merged = _merge(None, _kept(chain[-1], source), (), faults)
+    for each in reversed(chain[:-1]):
+        merged = _merge(merged, _kept(each, source), (), faults)
     entry = source.root.children.get("extends")
     return Merged(merged, tuple(faults), entry.mark if entry else None)
 
 
-def _is_kept(name: str, is_own: bool) -> bool:
-    return not name.startswith("x-") and name != "extends" and (is_own or name not in _OWN)
+def _kept(each: Source, source: Source) -> Node:
+    """What a file of the chain of ``source`` adds to the platform."""
+    entries = {
+        name: node
+        for name, node in each.root.children.items()
+        if not name.startswith("x-") and name != "extends" and (each is source or name not in _OWN)
+    }
+    return replace(each.root, value=entries)
 
 
 def _refuse(source: Source, message: str) -> UserError:

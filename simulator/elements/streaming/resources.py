@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from simulator.elements.streaming.adders import adder_tree_luts
 
-RAM_STYLES = ("auto", "block", "distributed", "ultra")
 _SWG_LADDER = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 
 
