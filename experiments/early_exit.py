@@ -4,7 +4,7 @@ Setup: three methods, each on its own network. BranchyNet (Teerapittayanon et al
 one of three exits by the published shares, and what lies behind an exit begins only when it has not been taken. SkipNet
 (Wang et al., ECCV 2018): residual blocks of ResNet-18 are skipped by easy inputs, three in ten on average. HydraNet
 (Mullapudi et al., CVPR 2018): a gate runs four of twenty branches for each input. All see the same inputs. The pipeline
-is folded for the mean work; latencies are those at 80 % of the pace of evenly spread work.
+is folded for the mean work; latencies are those at 80 % of the pace that is reached.
 
 The figure compares throughput with the dense network beside the work saved, and shows latency from p50 to p99. The
 sentences printed at the end answer for each method: does it modify the balance of computations between processing

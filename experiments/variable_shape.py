@@ -4,7 +4,7 @@ Setup: spatial pyramid pooling (He et al., TPAMI 2015) lets ZF-5 take images of 
 of five sizes. The DCNN (Kalchbrenner et al., ACL 2014) reads sentences of 3 to 52 words through wide convolutions and
 dynamic k-max pooling. Each is compared with every input at the largest size, as hardware of one shape would pad it; a
 GPU pads each batch to its largest input. The pipeline is folded for the mean work; latencies are those at 80 % of the
-pace of evenly spread work.
+pace that is reached.
 
 The figure compares throughput with the padded one beside the work saved, and shows latency from p50 to p99. The
 sentences printed at the end answer for each: does it modify the balance of computations between processing elements,

@@ -4,7 +4,7 @@ Setup: only what changed since the frame before is computed (DynCNN, OpenReview 
 through the windows of the layers, so deep layers change more than the first. The video is made here: squares of varying
 number move over a still scene; M-CifarNet reads it at 96 x 96. Beside it FracBNN (Zhang et al., FPGA 2021), where a
 second pass updates the outputs above a threshold: more work where a one-bit pass is not sure. The pipeline is folded
-for the mean work; latencies are those at 80 % of the pace of evenly spread work.
+for the mean work; latencies are those at 80 % of the pace that is reached.
 
 The figure shows throughput beside the dense network for each scene, what each layer has to compute anew, and latencies.
 The sentences printed at the end answer for each: does it modify the balance of computations between processing
