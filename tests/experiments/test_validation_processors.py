@@ -76,6 +76,7 @@ def test_board_factors_are_those_of_the_fit(board: cpu.Board) -> None:
         assert getattr(held, path.rpartition(".")[2]) == pytest.approx(float(value), rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", list(gpu.SETTINGS), ids="-".join)
 def test_batch_settings_are_those_of_the_fit(key: tuple[str, str, str]) -> None:
     for path, value in gpu.refit_batch(key).values.items():
