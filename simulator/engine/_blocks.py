@@ -77,7 +77,7 @@ def any_block(m: Cells, t: Cells, actor: int, first: int, last: int) -> None:
 
 @called
 def pair_by_pair(m: Cells, t: Cells, firings: int) -> None:
-    """All firings of plain stages that are tightly coupled: two of every stage before the next two of any."""
+    """Firings of plain stages that are tightly coupled: two of every stage before the next two of any."""
     for k in range(0, firings - 1, 2):
         for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
             plain_pair(m, t, actor, k)
@@ -86,13 +86,43 @@ def pair_by_pair(m: Cells, t: Cells, firings: int) -> None:
 
 
 @called
-def all_blocks(m: Cells, t: Cells, firings: int, block: int) -> None:
-    """All firings of all actors, a block of firings at a time."""
-    if 2 <= block < 4 and m[col.ALL_PLAIN] != 0:
-        pair_by_pair(m, t, firings)
+def tile_by_tile(m: Cells, t: Cells, kept: Cells) -> None:
+    """All firings of tightly coupled plain stages, in a working set that stays in the cache.
+
+    Three columns a stage, two places of each at a time, are more streams than a processor can fetch ahead.
+    """
+    firings, pad = m[col.FIRINGS], m[col.PAD]
+    for first in range(0, firings, m[col.TILE]):
+        count = min(m[col.TILE], firings - first)
+        for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
+            if m[actor + col.TIMES_STEP] != 0:
+                copy(t, m[actor + col.SERVED], kept, m[actor + col.KEPT_SERVED] + first, count)
+        pair_by_pair(m, t, count)
+        for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
+            start, served, end = m[actor + col.START], m[actor + col.SERVED], m[actor + col.END]
+            copy(kept, m[actor + col.KEPT_START] + first, t, start, count)
+            copy(kept, m[actor + col.KEPT_END] + first, t, end, count)
+            copy(t, start - pad, t, start + count - pad, pad)
+            copy(t, end - pad, t, end + count - pad, pad)
+            if served != end:
+                copy(kept, m[actor + col.KEPT_SERVED] + first, t, served, count)
+
+
+@inlined
+def copy(to: Cells, place: int, source: Cells, first: int, count: int) -> None:
+    """Copy cells."""
+    for i in range(count):
+        to[place + i] = source[first + i]
+
+
+@called
+def all_blocks(m: Cells, t: Cells, kept: Cells) -> None:
+    """All firings of all actors: block by block, or tile by tile where there are tiles."""
+    if m[col.TILE] > 0:
+        tile_by_tile(m, t, kept)
         return
-    for first in range(0, firings, block):
-        last = min(first + block, firings)
+    for first in range(0, m[col.FIRINGS], m[col.BLOCK]):
+        last = min(first + m[col.BLOCK], m[col.FIRINGS])
         for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
             if m[actor + col.PLAIN] != 0:
                 plain_block(m, t, actor, first, last)

@@ -76,12 +76,12 @@ def _bind_chase(sources: int) -> Callable[[int, int], int]:
     return run
 
 
-def _bind_blocks(sources: int) -> Callable[[int, int, int, int], int]:
+def _bind_blocks(sources: int) -> Callable[[int, int, int], int]:
     @entry
-    def run(memory: int, times: int, firings: int, block: int) -> int:
+    def run(memory: int, times: int, kept: int) -> int:
         if sources == 0:
             return -1
-        all_blocks(cells(memory), cells(times), firings, block)
+        all_blocks(cells(memory), cells(times), cells(kept))
         return 0
 
     return run
@@ -106,6 +106,6 @@ def run_recurrence(memory: Ints, times: Ints) -> bool:
     return _chase(memory.ctypes.data, times.ctypes.data) == 1
 
 
-def run_blocks(memory: Ints, times: Ints, firings: int, block: int) -> None:
+def run_blocks(memory: Ints, times: Ints, kept: Ints) -> None:
     """Find the times of a marked graph."""
-    _blocks(memory.ctypes.data, times.ctypes.data, firings, block)
+    _blocks(memory.ctypes.data, times.ctypes.data, kept.ctypes.data)

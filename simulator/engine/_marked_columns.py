@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-ACTORS, ACTORS_END, ALL_PLAIN = range(3)
-RUN_COLUMNS = 4
+ACTORS, ACTORS_END, BLOCK, TILE, PAD, FIRINGS = range(6)
+RUN_COLUMNS = 8
 
 # Four columns of times, as places of firing 0.
 START, SERVED, END, ARRIVAL = range(4)
@@ -15,4 +15,7 @@ ONE, TWO, HELD, TIMES, TIMES_STEP = 3, 4, 5, 6, 7
 # Any actor: cursors (-1: always 0), and lists of such columns that the start waits for and that hold back the
 # departure.
 OVERLAPS, COMPUTE, RELEASE, LATENCY, WAITS, WAITS_END, HOLDS, HOLDS_END, ANY_ARRIVAL, PLAIN = range(8, 18)
+
+# Where the columns of start, served and end are kept when the recurrence runs on tiles of them.
+KEPT_START, KEPT_SERVED, KEPT_END = range(18, 21)
 ACTOR_COLUMNS = 24

@@ -85,6 +85,11 @@ class Memory:
         return (int(pattern[0]), first, 0, first, first + pattern.size, step, kind, 0)
 
 
+def is_constant(series: Series) -> bool:
+    """Whether all values of a series are one."""
+    return series.step == 0 and bool((series.pattern == series.pattern[0]).all())
+
+
 def _shortest(series: Series) -> tuple[Ints, int]:
     """The pattern and step of a series; a pattern of equal values, or of an even staircase, shrinks to one value."""
     pattern = series.pattern

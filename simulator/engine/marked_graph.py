@@ -12,12 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.engine import _marked_columns as col
-from simulator.engine.arrays import Memory
+from simulator.engine.arrays import Memory, is_constant
 from simulator.plan import Actor, Ints, Plan, Series
 from simulator.trace import Trace
 
 _LONGEST_BLOCK = 512
 """Firings of an actor in one go: what the block touches stays in the cache."""
+
+_TILE = 256
+"""Firings of all actors whose times stay in the cache, where an actor can go on by a few firings only."""
+
+_Columns = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,8 @@ def run_marked_graph(plan: Plan) -> Trace | None:
         if place[need.actor] > place[actor]
     ]
     block = min([_LONGEST_BLOCK, *behind])
-    pad = max(1, max((n.lag for needs in (starts, ends) for wanted in needs for n in wanted), default=1))
-    memory, times, columns = _flatten(plan, starts, ends, order, pad)
-    run_blocks(memory, times, firings, block)
+    memory, times, columns = _flatten(plan, starts, ends, order, block)
+    run_blocks(*memory, times)
     start, served, end = ([times[three[i] : three[i] + firings] for three in columns] for i in range(3))
     return complete_trace(plan, start, served, end, "a marked graph")
 
@@ -125,42 +129,51 @@ def _order(plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]]) -> 
 
 
 def _flatten(
-    plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]], order: list[int], pad: int
-) -> tuple[Ints, Ints, list[tuple[int, int, int]]]:
-    """Memory, an array for all times (0 in front of every column), and where the columns of each actor begin."""
+    plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]], order: list[int], block: int
+) -> tuple[tuple[Ints, Ints], Ints, list[_Columns]]:
+    """Memory and working columns (0 in front of each), the columns that are kept, and where each actor's begin in them.
+
+    Tightly coupled plain stages work on tiles; else the working columns are the ones that are kept.
+    """
+    firings = plan.actors[0].firings
+    pad = max(1, max((n.lag for needs in (starts, ends) for wanted in needs for n in wanted), default=1))
+    is_plain = [_is_plain(actor, starts[i], ends[i]) for i, actor in enumerate(plan.actors)]
+    tile = _TILE if 2 <= block < 4 and all(is_plain) and pad < _TILE < firings else 0
+    columns, constants = _columns(plan, ends, pad, tile or firings)
+    work = np.zeros(constants + len(plan.actors), dtype=np.int64)
+    kept_columns, cells = _columns(plan, ends, 0, firings) if tile else (columns, 0)
+    kept = np.empty(cells, dtype=np.int64) if tile else work
     memory = Memory()
     run = np.zeros(col.RUN_COLUMNS, dtype=np.int64)
     memory.place(run)
-    run[col.ACTORS] = memory.size
     rows = np.zeros((len(plan.actors), col.ACTOR_COLUMNS), dtype=np.int64)
-    memory.place(rows)
-    run[col.ACTORS_END] = memory.size
-    columns, constants = _columns(plan, ends, pad)
-    times = np.zeros(constants + len(plan.actors), dtype=np.int64)
+    run[[col.ACTORS, col.ACTORS_END]] = memory.place(rows), memory.size
+    run[[col.BLOCK, col.TILE, col.PAD, col.FIRINGS]] = block, tile, pad, firings
     for row, index in zip(rows, order, strict=True):
         actor = plan.actors[index]
         row[[col.START, col.SERVED, col.END, col.ANY_ARRIVAL]] = columns[index]
+        row[[col.KEPT_START, col.KEPT_SERVED, col.KEPT_END]] = kept_columns[index][:3]
+        waits, holds = ([columns[n.actor][n.column] - n.lag for n in needs[index]] for needs in (starts, ends))
+        if is_plain[index]:
+            work[constants + index] = actor.compute[0]
+            served = kept[kept_columns[index][1] :][:firings]
+            _make_plain(row, actor, waits, holds, served, constants + index)
+            continue
         row[col.OVERLAPS] = _overlaps(actor)
+        row[col.COMPUTE] = memory.cursor_at(actor.compute)
         row[col.RELEASE] = memory.cursor_at(actor.release) if actor.release.maximum() > 0 else -1
         row[col.LATENCY] = memory.cursor_at(actor.latency) if actor.latency.maximum() > 0 else -1
-        for needs, first in ((starts, col.WAITS), (ends, col.HOLDS)):
-            places = [columns[n.actor][n.column] - n.lag for n in needs[index]]
-            row[first] = memory.place(np.array(places, dtype=np.int64))
-            row[first + 1] = memory.size
-        waits = [columns[n.actor][n.column] - n.lag for n in starts[index]]
-        holds = [columns[n.actor][n.column] - n.lag for n in ends[index]]
-        if not _make_plain(row, actor, waits, holds, times, constants + index):
-            row[col.COMPUTE] = memory.cursor_at(actor.compute)
-    run[col.ALL_PLAIN] = rows[:, col.PLAIN].all()
-    return memory.joined(), times, [columns[i][:3] for i in range(len(plan.actors))]
+        row[[col.WAITS, col.WAITS_END]] = memory.place(np.array(waits, dtype=np.int64)), memory.size
+        row[[col.HOLDS, col.HOLDS_END]] = memory.place(np.array(holds, dtype=np.int64)), memory.size
+    return (memory.joined(), work), kept, kept_columns
 
 
-def _columns(plan: Plan, ends: list[list[_Needs]], pad: int) -> tuple[list[tuple[int, int, int, int]], int]:
+def _columns(plan: Plan, ends: list[list[_Needs]], pad: int, length: int) -> tuple[list[_Columns], int]:
     """Where the columns of start, served, end and arrival of each actor begin, and how many cells they take.
 
     Equal ones are one.
     """
-    width = plan.actors[0].firings + pad
+    width = length + pad
     columns, used = [], pad
     for index, actor in enumerate(plan.actors):
         start, served = used, used + width
@@ -171,27 +184,27 @@ def _columns(plan: Plan, ends: list[list[_Needs]], pad: int) -> tuple[list[tuple
     return columns, used
 
 
-def _make_plain(row: Ints, actor: Actor, waits: list[int], holds: list[int], times: Ints, constant: int) -> bool:
-    """Fill the cells of a plain stage, if the actor is one.
+def _is_plain(actor: Actor, waits: list[_Needs], holds: list[_Needs]) -> bool:
+    """Whether a stage waits for two times at most, is held by one, and has no releases, latency or overlap."""
+    if len(waits) > 2 or len(holds) > 1 or _overlaps(actor):
+        return False
+    return actor.release.maximum() <= 0 and actor.latency.maximum() <= 0
+
+
+def _make_plain(row: Ints, actor: Actor, waits: list[int], holds: list[int], served: Ints, constant: int) -> None:
+    """Fill the cells of a plain stage; compute times that differ go to the ``served`` column.
 
     A stage that waits for less waits for its own last departure again.
     """
-    bare = not row[col.OVERLAPS] and row[col.RELEASE] < 0 and row[col.LATENCY] < 0
-    if not bare or len(waits) > 2 or len(holds) > 1:
-        return False
     own = int(row[col.END]) - 1
     row[col.PLAIN] = 1
     row[col.ONE], row[col.TWO] = [*waits, own, own][:2]
     row[col.HELD] = holds[0] if holds else own
-    series = actor.compute
-    if series.step == 0 and bool((series.pattern == series.pattern[0]).all()):
-        row[col.TIMES] = constant
-        times[constant] = series.pattern[0]
-        return True
-    row[col.TIMES], row[col.TIMES_STEP] = row[col.SERVED], 1
-    served = times[int(row[col.SERVED]) :][: actor.firings]
-    served[:] = series.pattern[: actor.firings] if series.period >= actor.firings else series.array()
-    return True
+    row[col.TIMES] = constant
+    if not is_constant(actor.compute):
+        row[col.TIMES], row[col.TIMES_STEP] = row[col.SERVED], 1
+        is_full = actor.compute.period >= actor.firings
+        served[:] = actor.compute.pattern[: actor.firings] if is_full else actor.compute.array()
 
 
 def _overlaps(actor: Actor) -> bool:
