@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workloads.arrivals import DEFAULT_FRAMES
 from workloads.builder import NetworkBuilder
 from workloads.errors import WorkloadError
-from workloads.generators import build_stream, generator_names, load_generator, parse_workload, static_stream
+from workloads.generators import Schedule, build_stream, generator_names, load_generator, parse_workload, static_stream
 from workloads.network import Network
 
 
@@ -123,3 +124,13 @@ def test_a_function_of_another_shape_is_refused(own_module: str) -> None:
         f"workload '{own_module}:crooked' has the parameters (network, count);"
         " a generator has (network, frames, arrivals, seed, *, option=default, ...)"
     )
+
+
+def test_a_schedule_makes_the_stream_of_a_users_own_work(network: Network) -> None:
+    schedule = Schedule.of(3, None, 7, unless_given="periodic:1kHz")
+    work = static_stream(network, 3).work
+    stream = schedule.stream("own", network, work, {"share": 0.5}, deadline_ps=5)
+    assert (stream.frames, stream.deadline_ps, stream.work) == (3, 5, work)
+    assert stream.release_ps.tolist() == [0, 10**9, 2 * 10**9]
+    assert dict(stream.origin) == {"generator": "own", "share": 0.5, "arrivals": schedule.rule.text, "seed": 7}
+    assert Schedule.of(None, "saturated", 0).frames == DEFAULT_FRAMES

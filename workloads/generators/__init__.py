@@ -4,7 +4,8 @@ run.
 A generator is a function ``(network, frames, arrivals, seed, *, option=default, ...) -> TokenStream``. Its
 keyword-only parameters are its options; they stand in ``headrace list workloads`` as they stand in the signature.
 Built-in generators register in the entry-point group ``headrace.workloads``, exactly as a user's own package would;
-``package.module:function`` works without registration.
+``package.module:function`` works without registration. :class:`Schedule` turns the common parameters into frames and
+arrivals, and the work into the stream.
 """
 
 from __future__ import annotations
@@ -16,6 +17,15 @@ from workloads.generators.registry import (
     load_generator,
     parse_workload,
 )
+from workloads.generators.schedule import Schedule
 from workloads.generators.static import static_stream
 
-__all__ = ["Generator", "build_stream", "generator_names", "load_generator", "parse_workload", "static_stream"]
+__all__ = [
+    "Generator",
+    "Schedule",
+    "build_stream",
+    "generator_names",
+    "load_generator",
+    "parse_workload",
+    "static_stream",
+]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from workloads.arrivals import Arrivals, frame_count, parse_arrivals
+from workloads.arrivals import Arrivals
 from workloads.difficulty import Difficulty
 from workloads.dynamic.branches import (
     Branch,
@@ -20,6 +20,7 @@ from workloads.dynamic.branches import (
     with_gate,
 )
 from workloads.errors import WorkloadError
+from workloads.generators.schedule import Schedule
 from workloads.network import Network
 from workloads.tokens import LayerWork, TokenStream
 
@@ -50,23 +51,14 @@ def early_exit_stream(
         )
     if min(exits) < 0 or sum(exits) <= 0:
         raise WorkloadError(f"exits are {list(exits)}; write shares of 0 or more, one of them above 0")
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
+    schedule = Schedule.of(frames, arrivals, seed)
     edges = np.cumsum(np.array(exits) / sum(exits))
-    hard = Difficulty(seed, time_correlation).frames(count)
+    hard = Difficulty(seed, time_correlation).frames(schedule.frames)
     taken = np.minimum(np.searchsorted(edges, hard, side="right"), len(exits) - 1)
     needed = needed_for(network, [taken >= position for position in range(len(exits))])
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work={name: executed_only(work, needed[name]) for name, work in static_work(network).items()},
-        control=_decisions(network),
-        origin={
-            "generator": "early_exit", "exits": list(exits), "time_correlation": time_correlation,
-            "arrivals": rule.text, "seed": seed,
-        },
-    )  # fmt: skip
+    work = {name: executed_only(one, needed[name]) for name, one in static_work(network).items()}
+    options = {"exits": list(exits), "time_correlation": time_correlation}
+    return schedule.stream("early_exit", network, work, options, control=_decisions(network))
 
 
 def _decisions(network: Network) -> tuple[tuple[str, str], ...]:
@@ -105,29 +97,25 @@ def skip_stream(
         raise WorkloadError(f"network '{network.name}' has no residual block to skip; give one such as 'resnet-18'")
     if not 0.0 <= skipped < 1.0 or not 0.0 <= middle <= 1.0:
         raise WorkloadError(f"skipped is {skipped} and middle {middle}; write shares from 0 to 1")
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
+    schedule = Schedule.of(frames, arrivals, seed)
     process = Difficulty(seed, time_correlation, layer_correlation)
     work = static_work(network)
     weights = _skip_weights(len(blocks), middle)
     for block, weight in zip(blocks, weights, strict=True):
         share = min(1.0, skipped * weight)
-        runs = process.layer(block.join, count) >= share
+        runs = process.layer(block.join, schedule.frames) >= share
         for name in block.groups:
             work[name] = executed_only(work[name], runs)
         first = work[block.groups[0]].layer
         channels = first.in_shape[0]
         work[block.join] = with_gate(work[block.join], float(channels), {"add": float(first.input_elements)})
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=work,
-        origin={
-            "generator": "skip", "skipped": skipped, "middle": middle, "time_correlation": time_correlation,
-            "layer_correlation": layer_correlation, "arrivals": rule.text, "seed": seed,
-        },
-    )  # fmt: skip
+    options = {
+        "skipped": skipped,
+        "middle": middle,
+        "time_correlation": time_correlation,
+        "layer_correlation": layer_correlation,
+    }
+    return schedule.stream("skip", network, work, options)
 
 
 def residual_blocks(network: Network) -> tuple[Branch, ...]:
@@ -176,12 +164,11 @@ def hydra_stream(
             f"k is {k}, and the joins of network '{network.name}' have {most} branches or more;"
             " give k from 1 to that number, and a network with gated branches such as 'hydranet'"
         )
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
+    schedule = Schedule.of(frames, arrivals, seed)
     process = Difficulty(seed, time_correlation)
     work = static_work(network)
     for join, found in wide.items():
-        start = np.floor(process.layer(join, count) * len(found)).astype(np.int64)
+        start = np.floor(process.layer(join, schedule.frames) * len(found)).astype(np.int64)
         for position, branch in enumerate(found):
             runs = (position - start) % len(found) < k
             for name in branch.groups:
@@ -189,15 +176,7 @@ def hydra_stream(
         gate = work[found[0].groups[0]].layer
         counted: Mapping[str, float] = {"add": float(gate.input_elements), "max": float(len(found))}
         work[join] = with_gate(work[join], float(gate.in_shape[0] * len(found)), counted)
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=work,
-        origin={
-            "generator": "hydra", "k": k, "time_correlation": time_correlation, "arrivals": rule.text, "seed": seed,
-        },
-    )  # fmt: skip
+    return schedule.stream("hydra", network, work, {"k": k, "time_correlation": time_correlation})
 
 
 def heads_stream(
@@ -219,15 +198,8 @@ def heads_stream(
             f"network '{network.name}' has {len(ends)} heads and every lists {list(every)};"
             " write a whole number of frames, 1 or more, for each head"
         )
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
-    index = np.arange(count)
+    schedule = Schedule.of(frames, arrivals, seed)
+    index = np.arange(schedule.frames)
     needed = needed_for(network, [index % period == 0 for period in every])
     work: dict[str, LayerWork] = {name: executed_only(one, needed[name]) for name, one in static_work(network).items()}
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=work,
-        origin={"generator": "heads", "every": list(every), "arrivals": rule.text, "seed": seed},
-    )
+    return schedule.stream("heads", network, work, {"every": list(every)})

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from workloads.arrivals import Arrivals, frame_count, parse_arrivals
+from workloads.arrivals import Arrivals
 from workloads.difficulty import Difficulty, beta_quantiles
 from workloads.dynamic.structured import keep_count, structured_work
 from workloads.errors import WorkloadError
+from workloads.generators.schedule import Schedule
 from workloads.network import LayerGroup, Network
 from workloads.seeds import generator
 from workloads.tokens import LayerWork, TokenStream
@@ -48,8 +49,7 @@ def fbs_stream(
     X. Gao et al., "Dynamic Channel Pruning: Feature Boosting and Suppression", ICLR 2019, equations 5 to 9.
     """
     _check_share("density", density)
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
+    schedule = Schedule.of(frames, arrivals, seed)
     chosen = prunable(network)
     kept = {group.name: np.atleast_1d(keep_count(group.main.out_channels, density)) for group in chosen}
     overhead: dict[str, Mapping[str, Floats]] = {}
@@ -66,14 +66,8 @@ def fbs_stream(
     for name in overhead:  # the predictor and the selection run before the convolution, each a kernel of its own
         work[name] = replace(work[name], extra={"kernels": np.array([3.0])})
     if density < 1.0:
-        work = _with_new_weights(work, kept, count, seed)
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=work,
-        origin={"generator": "fbs", "density": density, "gates": gates, "arrivals": rule.text, "seed": seed},
-    )
+        work = _with_new_weights(work, kept, schedule.frames, seed)
+    return schedule.stream("fbs", network, work, {"density": density, "gates": gates})
 
 
 def pruned_stream(
@@ -94,29 +88,25 @@ def pruned_stream(
     A library gathers the weights of the kept channels of each frame, since they are not known before it.
     """
     _check_share("density", density)
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
+    schedule = Schedule.of(frames, arrivals, seed)
     process = Difficulty(seed, time_correlation, layer_correlation)
     kept = {}
     for group in prunable(network):
         if deviation == 0.0:
             share = np.array([density])
         else:
-            share = beta_quantiles(process.layer(group.name, count), density, deviation)
+            share = beta_quantiles(process.layer(group.name, schedule.frames), density, deviation)
         kept[group.name] = keep_count(group.main.out_channels, share)
     work = structured_work(network, kept)
     if deviation > 0.0:
         work = {name: _gathered(one) for name, one in work.items()}
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=work,
-        origin={
-            "generator": "pruned", "density": density, "deviation": deviation, "time_correlation": time_correlation,
-            "layer_correlation": layer_correlation, "arrivals": rule.text, "seed": seed,
-        },
-    )  # fmt: skip
+    options = {
+        "density": density,
+        "deviation": deviation,
+        "time_correlation": time_correlation,
+        "layer_correlation": layer_correlation,
+    }
+    return schedule.stream("pruned", network, work, options)
 
 
 def similarity_stream(
@@ -137,21 +127,14 @@ def similarity_stream(
     """
     for name, value in (("first", first), ("last", last)):
         _check_share(name, value)
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
+    schedule = Schedule.of(frames, arrivals, seed)
     chosen = prunable(network)
     densities = np.linspace(first, last, len(chosen))
     kept = {
         group.name: np.atleast_1d(keep_count(group.main.out_channels, density))
         for group, density in zip(chosen, densities, strict=True)
     }
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=structured_work(network, kept),
-        origin={"generator": "similarity", "first": first, "last": last, "arrivals": rule.text, "seed": seed},
-    )
+    return schedule.stream("similarity", network, structured_work(network, kept), {"first": first, "last": last})
 
 
 def slimmable_stream(
@@ -169,21 +152,12 @@ def slimmable_stream(
     """
     for given in widths:
         _check_share("widths", given)
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
-    hard = Difficulty(seed, time_correlation).frames(count)
+    schedule = Schedule.of(frames, arrivals, seed)
+    hard = Difficulty(seed, time_correlation).frames(schedule.frames)
     width = np.sort(np.array(widths))[np.minimum((hard * len(widths)).astype(np.int64), len(widths) - 1)]
     kept = {group.name: keep_count(group.main.out_channels, width) for group in prunable(network)}
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=structured_work(network, kept),
-        origin={
-            "generator": "slimmable", "widths": list(widths), "time_correlation": time_correlation,
-            "arrivals": rule.text, "seed": seed,
-        },
-    )  # fmt: skip
+    options = {"widths": list(widths), "time_correlation": time_correlation}
+    return schedule.stream("slimmable", network, structured_work(network, kept), options)
 
 
 def _with_new_weights(

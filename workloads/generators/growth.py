@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from workloads.arrivals import Arrivals, frame_count, parse_arrivals
+from workloads.arrivals import Arrivals
 from workloads.dynamic.branches import executed_only, static_work
 from workloads.dynamic.growth import column_of, progressive
 from workloads.dynamic.structured import keep_count, structured_work
 from workloads.errors import WorkloadError
 from workloads.generators.channels import prunable
+from workloads.generators.schedule import Schedule
 from workloads.network import Network
 from workloads.tokens import TokenStream
 
@@ -29,21 +30,12 @@ def progressive_stream(
     columns of all tasks: the run is refused with what is missing where it does not. Source: A. Rusu et al., arXiv
     1606.04671.
     """
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
-    begins = _begins(tasks, at, count)
+    schedule = Schedule.of(frames, arrivals, seed)
+    begins = _begins(tasks, at, schedule.frames)
     grown = progressive(network, tasks)
-    index = np.arange(count)
+    index = np.arange(schedule.frames)
     work = {name: executed_only(one, index >= begins[column_of(name)]) for name, one in static_work(grown).items()}
-    return TokenStream(
-        network=grown,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=work,
-        origin={
-            "generator": "progressive", "tasks": tasks, "at": begins[1:], "arrivals": rule.text, "seed": seed,
-        },
-    )  # fmt: skip
+    return schedule.stream("progressive", grown, work, {"tasks": tasks, "at": begins[1:]})
 
 
 def expandable_stream(
@@ -64,22 +56,13 @@ def expandable_stream(
     """
     if not 0.0 < first <= 1.0:
         raise WorkloadError(f"first is {first}; write a share above 0 and at most 1")
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
-    begins = _begins(tasks, at, count)
-    task = np.searchsorted(np.array(begins), np.arange(count), side="right") - 1
+    schedule = Schedule.of(frames, arrivals, seed)
+    begins = _begins(tasks, at, schedule.frames)
+    task = np.searchsorted(np.array(begins), np.arange(schedule.frames), side="right") - 1
     width = np.linspace(first, 1.0, tasks)[task]
     kept = {group.name: keep_count(group.main.out_channels, width) for group in prunable(network)}
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=structured_work(network, kept),
-        origin={
-            "generator": "expandable", "tasks": tasks, "first": first, "at": begins[1:], "arrivals": rule.text,
-            "seed": seed,
-        },
-    )  # fmt: skip
+    options = {"tasks": tasks, "first": first, "at": begins[1:]}
+    return schedule.stream("expandable", network, structured_work(network, kept), options)
 
 
 def _begins(tasks: int, at: tuple[int, ...], frames: int) -> list[int]:

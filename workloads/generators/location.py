@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from workloads.arrivals import Arrivals, frame_count, parse_arrivals
+from workloads.arrivals import Arrivals
 from workloads.difficulty import Difficulty, beta_quantiles
 from workloads.dynamic.branches import static_work
 from workloads.dynamic.filters import generate_filters
 from workloads.dynamic.masks import moving_objects, spread_masks
 from workloads.errors import WorkloadError
+from workloads.generators.schedule import Schedule
 from workloads.network import Network
 from workloads.tokens import LayerWork, TokenStream
 
@@ -38,32 +39,30 @@ def changes_stream(
     booleans of shape (frames, height, width), True where a pixel changed. Source: DynCNN, OpenReview HyVxPsC9tm
     (2018); dilation by the windows of the layers.
     """
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
+    schedule = Schedule.of(frames, arrivals, seed)
     if len(network.inputs) != 1 or len(network.inputs[0].out_shape) != 3:
         raise WorkloadError(f"network '{network.name}' has no single image as input; changes are of pixels")
     _, height, width = network.inputs[0].out_shape
     if mask is not None:
         changed = read_mask(mask)
-        if changed.shape[0] < count:
-            raise WorkloadError(f"'{mask}' holds {changed.shape[0]} frames and {count} are asked for; write --frames")
+        count = schedule.frames
+        if len(changed) < count:
+            raise WorkloadError(f"'{mask}' holds {len(changed)} frames and {count} are asked for; write --frames")
         changed = changed[:count]
     else:
         changed = moving_objects(
-            count, height, width, seed=seed, objects=objects, size=size, speed=speed, shadow=flicker
+            schedule.frames, height, width, seed=seed, objects=objects, size=size, speed=speed, shadow=flicker
         )
     masks = spread_masks(network, changed)
     work = {name: _on_mask(one, masks[name]) for name, one in static_work(network).items()}
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=work,
-        origin={
-            "generator": "changes", "objects": objects, "size": size, "speed": speed, "flicker": flicker,
-            "mask": None if mask is None else str(mask), "arrivals": rule.text, "seed": seed,
-        },
-    )  # fmt: skip
+    options = {
+        "objects": objects,
+        "size": size,
+        "speed": speed,
+        "flicker": flicker,
+        "mask": None if mask is None else str(mask),
+    }
+    return schedule.stream("changes", network, work, options)
 
 
 def read_mask(path: Path) -> Mask:
@@ -123,25 +122,22 @@ def gated_pass_stream(
         raise WorkloadError(
             f"network '{network.name}' has no precision-gated layer; give 'fracbnn-cifar10' or 'fracbnn-imagenet'"
         )
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
+    schedule = Schedule.of(frames, arrivals, seed)
     process = Difficulty(seed, time_correlation, layer_correlation)
     work = static_work(network)
     for name in gated:
-        second = (
-            np.array([updated]) if deviation == 0 else beta_quantiles(process.layer(name, count), updated, deviation)
-        )
+        if deviation == 0:
+            second = np.array([updated])
+        else:
+            second = beta_quantiles(process.layer(name, schedule.frames), updated, deviation)
         work[name] = work[name].scaled(1.0 + second)
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=work,
-        origin={
-            "generator": "gated_pass", "updated": updated, "deviation": deviation, "time_correlation": time_correlation,
-            "layer_correlation": layer_correlation, "arrivals": rule.text, "seed": seed,
-        },
-    )  # fmt: skip
+    options = {
+        "updated": updated,
+        "deviation": deviation,
+        "time_correlation": time_correlation,
+        "layer_correlation": layer_correlation,
+    }
+    return schedule.stream("gated_pass", network, work, options)
 
 
 def dynamic_filters_stream(
@@ -162,15 +158,6 @@ def dynamic_filters_stream(
     See :func:`workloads.dynamic.filters.generate_filters`.
     """
     made = generate_filters(network, layers, per=per, hidden=hidden)
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
-    return TokenStream(
-        network=made,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=static_work(made),
-        origin={
-            "generator": "dynamic_filters", "layers": list(layers), "per": per, "hidden": hidden,
-            "arrivals": rule.text, "seed": seed,
-        },
-    )  # fmt: skip
+    schedule = Schedule.of(frames, arrivals, seed)
+    options = {"layers": list(layers), "per": per, "hidden": hidden}
+    return schedule.stream("dynamic_filters", made, static_work(made), options)

@@ -12,8 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from workloads.arrivals import Arrivals, Periodic, frame_count, parse_arrivals
+from workloads.arrivals import Arrivals, Periodic
 from workloads.errors import WorkloadError
+from workloads.generators.schedule import Schedule
 from workloads.network import LayerGroup, Network
 from workloads.ode.cells import Cell, Floats, multirate_operations, work_arrays
 from workloads.ode.ltc import ConductanceLtc
@@ -47,33 +48,19 @@ def ncp_stream(
     its time constants.
     """
     cells = _cells(network)
-    rule = parse_arrivals(f"periodic:{FRAME_RATE}Hz,jitter=1ms" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
-    release = rule.release_ps(count, seed)
-    period = 1 / rule.rate if isinstance(rule, Periodic) else 1 / FRAME_RATE
+    schedule = Schedule.of(frames, arrivals, seed, unless_given=f"periodic:{FRAME_RATE}Hz,jitter=1ms")
+    paced = schedule.rule.rate if isinstance(schedule.rule, Periodic) else None
+    period = 1 / (paced or FRAME_RATE)
     work = {}
     for group in network.groups():
         if group.kind != "input":
             work[group.name] = LayerWork.static(group)
         if group.name in cells:
             cell = cells[group.name]
-            windows = _windows(release, period)
+            windows = _windows(schedule.release_ps, period)
             work[group.name] = _cell_work(group, cell, windows, seed, (changes, memory, resolution))
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=release,
-        work=work,
-        deadline_ps=to_ps(period) if isinstance(rule, Periodic) else None,
-        origin={
-            "generator": "ncp",
-            "arrivals": rule.text,
-            "seed": seed,
-            "changes": changes,
-            "memory": memory,
-            "resolution": resolution,
-        },
-    )
+    options = {"changes": changes, "memory": memory, "resolution": resolution}
+    return schedule.stream("ncp", network, work, options, deadline_ps=to_ps(period) if paced else None)
 
 
 def neural_ode_stream(
@@ -93,35 +80,20 @@ def neural_ode_stream(
     the more it takes; a ``batch`` is integrated as one state, as libraries do, so that its images all pay for the
     hardest.
     """
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
+    schedule = Schedule.of(frames, arrivals, seed)
     work = {group.name: LayerWork.static(group) for group in network.groups() if group.kind != "input"}
     for groups in _blocks(network).values():
         first = groups[0].main
         channels, height, width = first.in_shape
         kernel = (first.kernel or (3, 3))[0]
         dynamics = ConvDynamics.seeded(channels, height, width, seed=seed, kernel=kernel, gain=gain, timed=False)
-        maps = feature_maps(count, channels, height, width, seed=seed)
+        maps = feature_maps(schedule.frames, channels, height, width, seed=seed)
         trace = NeuralOdeBlock(dynamics, rtol=rtol, atol=atol).run(maps, batch=batch)
         evaluations = trace.evaluations.astype(np.float64)
         for group in groups:
             extra = {"evaluations": evaluations, "sequential_steps": evaluations, "kernels": evaluations}
             work[group.name] = replace(work[group.name].scaled(evaluations), extra=extra)
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=work,
-        origin={
-            "generator": "neural_ode",
-            "arrivals": rule.text,
-            "seed": seed,
-            "gain": gain,
-            "rtol": rtol,
-            "atol": atol,
-            "batch": batch,
-        },
-    )
+    return schedule.stream("neural_ode", network, work, {"gain": gain, "rtol": rtol, "atol": atol, "batch": batch})
 
 
 def _cells(network: Network) -> dict[str, Cell]:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from workloads.arrivals import Arrivals, frame_count, parse_arrivals
+from workloads.arrivals import Arrivals
 from workloads.dynamic.branches import static_work
 from workloads.errors import WorkloadError
+from workloads.generators.schedule import Schedule
 from workloads.network import Network
 from workloads.seeds import generator
 from workloads.tokens import LayerWork, TokenStream
@@ -37,21 +38,12 @@ def resolution_stream(
     be resized: adaptive or global pooling stands before its dense layers ('spp-net'). Tokens are those of the
     largest image. Source: K. He et al., TPAMI 37(9), 2015.
     """
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
-    chosen = _draw(sizes, weights, count, seed, "resolution")
+    schedule = Schedule.of(frames, arrivals, seed)
+    chosen = _draw(sizes, weights, schedule.frames, seed, "resolution")
     built = {size: scale_resolution(network, size) for size in sorted(set(sizes))}
     largest = built[max(sizes)]
-    return TokenStream(
-        network=largest,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=sized_work(largest, built, chosen),
-        origin={
-            "generator": "resolution", "sizes": list(sizes), "weights": list(weights), "arrivals": rule.text,
-            "seed": seed,
-        },
-    )  # fmt: skip
+    options = {"sizes": list(sizes), "weights": list(weights)}
+    return schedule.stream("resolution", largest, sized_work(largest, built, chosen), options)
 
 
 def sentences_stream(
@@ -76,23 +68,14 @@ def sentences_stream(
         raise WorkloadError(f"network '{network.name}' takes no sentences; give 'dcnn'")
     if not 1 <= shortest <= longest or not shortest <= mean <= longest:
         raise WorkloadError(f"shortest {shortest}, mean {mean}, longest {longest}: write them in rising order, from 1")
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
+    schedule = Schedule.of(frames, arrivals, seed)
     random = generator(seed, "sentences")
-    drawn = shortest + random.geometric(1.0 / max(1.0, mean - shortest + 1.0), size=count) - 1
+    drawn = shortest + random.geometric(1.0 / max(1.0, mean - shortest + 1.0), size=schedule.frames) - 1
     chosen = np.minimum(drawn, longest).astype(np.int64)
     built = {int(length): dcnn(int(length), top) for length in np.unique(np.append(chosen, longest))}
     largest = built[longest]
-    return TokenStream(
-        network=largest,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work=sized_work(largest, built, chosen),
-        origin={
-            "generator": "sentences", "shortest": shortest, "longest": longest, "mean": mean, "top": top,
-            "arrivals": rule.text, "seed": seed,
-        },
-    )  # fmt: skip
+    options = {"shortest": shortest, "longest": longest, "mean": mean, "top": top}
+    return schedule.stream("sentences", largest, sized_work(largest, built, chosen), options)
 
 
 def sized_work(largest: Network, built: Mapping[int, Network], chosen: Ints) -> dict[str, LayerWork]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from workloads.arrivals import Arrivals, frame_count, parse_arrivals
+from workloads.arrivals import Arrivals
+from workloads.generators.schedule import Schedule
 from workloads.network import Network
 from workloads.tokens import LayerWork, TokenStream
 
@@ -16,12 +17,6 @@ def static_stream(
     saturated. Only the arrivals draw from ``seed``. Raises :class:`workloads.errors.WorkloadError` where arrivals
     cannot be read.
     """
-    rule = parse_arrivals("saturated" if arrivals is None else arrivals)
-    count = frame_count(frames, rule)
-    return TokenStream(
-        network=network,
-        frames=count,
-        release_ps=rule.release_ps(count, seed),
-        work={group.name: LayerWork.static(group) for group in network.groups() if group.kind != "input"},
-        origin={"generator": "static", "arrivals": rule.text, "seed": seed},
-    )
+    schedule = Schedule.of(frames, arrivals, seed)
+    work = {group.name: LayerWork.static(group) for group in network.groups() if group.kind != "input"}
+    return schedule.stream("static", network, work)
