@@ -225,6 +225,7 @@ def _timeless_cycle(plan: Plan) -> Iterator[Fault]:
         i for i, actor in enumerate(plan.actors)
         if actor.firings and not actor.compute.maximum() and not actor.latency.maximum()
         and not any(flow.work.maximum() for flow in actor.flows)
+        and actor.release.maximum() == actor.release.minimum()
     }  # fmt: skip
     writers = {out.channel: i for i in timeless for out in plan.actors[i].outputs}
     edges = {(writers[p.channel], i) for i in timeless for p in plan.actors[i].inputs if p.channel in writers}

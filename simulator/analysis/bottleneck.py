@@ -8,6 +8,7 @@ or for results.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -32,9 +33,9 @@ _WORTH_NAMING = 0.01
 class Bottleneck:
     """The part that limits the throughput of a run.
 
-    ``kind`` is 'element', 'dma', 'memory', 'fifo', 'arrivals' or 'dependency'; ``name`` the part. ``layer`` and
-    ``stage`` say where on an element. ``busy_fraction`` is its share of the steady time at work; ``gain_at_most`` how
-    many times the throughput can rise before another part limits.
+    ``kind`` is 'element' (its slots, or its tick), 'dma', 'memory', 'fifo', 'arrivals' or 'dependency'; ``name`` the
+    part. ``layer`` and ``stage`` say where on an element. ``busy_fraction`` is its share of the steady time at work;
+    ``gain_at_most`` how many times the throughput can rise before another part limits.
     """
 
     kind: str
@@ -68,6 +69,9 @@ def bottleneck(run: Run) -> Bottleneck:
     arrivals = _arrivals(run, found)
     if arrivals is not None:
         return arrivals
+    ticking = _tick(run, found)
+    if ticking is not None:
+        return ticking
     if not found:
         return Bottleneck("dependency", "none", None, None, None, None, "nothing takes any time", "nothing to change")
     if run.steady.frames == int(run.frames.delivered.sum()):  # all that departed did so at one instant
@@ -162,6 +166,27 @@ def _arrivals(run: Run, found: list[_Candidate]) -> Bottleneck | None:
         f" so frames could come up to {room:.3g} times as often"
     )
     return Bottleneck("arrivals", "arrivals", None, None, busiest.share, room, reason, advice)
+
+
+def _tick(run: Run, found: list[_Candidate]) -> Bottleneck | None:
+    """An element whose steps begin by a clock of its own, where all else keeps up with that."""
+    if run.steady.frames < 2 or (found and found[0].share >= _FULL):
+        return None
+    for note, actor in zip(run.lowered.actors, run.lowered.plan.actors, strict=True):
+        first, last = actor.release.minimum(), actor.release.maximum()
+        frames = int(actor.last_frame[actor.firings - 1] - actor.first_frame[0]) if actor.firings else 0
+        if note.role is Role.SOURCE or note.element is None or last <= first or frames < 1:
+            continue
+        pace = float(Fraction(last - first, frames) * run.lowered.plan.tick)
+        if float(run.steady.throughput / run.lowered.plan.tick) * pace >= _KEPT_UP:
+            reason = (
+                f"'{note.element}' begins a step every {pace * 1e6:.4g} us, and all that belongs to one is done then"
+            )
+            busy = found[0].share if found else 0.0
+            gain = 1 / busy if busy else None
+            advice = f"a shorter tick of '{note.element}'" + (f" buys at most {gain:.3g}x" if gain else " helps")
+            return Bottleneck("element", note.element, None, None, busy, gain, reason, advice)
+    return None
 
 
 def _longest(run: Run, found: list[_Candidate]) -> Bottleneck:

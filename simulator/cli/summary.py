@@ -115,7 +115,8 @@ def _print_elements(out: Console, result: Result) -> None:
     ]
     columns = ("element", "model", "slots", *(_SHARES[name] for name in shown), "energy")
     out.print(table(columns, rows, text=2, title="\nElements and DMA, shares of the run"))
-    unused = everything[everything["busy_fraction"] == 0]["element"]
+    used = {note.element for note in result.lowered.actors}
+    unused = [name for name in everything["element"] if name not in used]
     if len(unused):
         out.print(f"[dim]unused: {', '.join(unused)}[/]\n")
 

@@ -70,9 +70,11 @@ class Chip:
     def _add_barrier(self) -> ActorDraft:
         tiles = np.unique(self._mesh.tile(self._placement.used_cores())).size
         ticks = round(self._costs.barrier_time(tiles) / float(self._base.tick))
-        return self._actor(
+        barrier = self._actor(
             "barrier", None, Firings(1, self._frames), Series.constant(ticks, self._frames), None, "barrier"
         )
+        barrier.release = self._beginnings(1)
+        return barrier
 
     def _add_walks(self, name: str, reach: Reach, batches: Ints) -> list[tuple[Sender, Ints]]:
         """One actor a core of the layer, ``slices`` firings a step; with the batches each of them sends."""
@@ -100,13 +102,18 @@ class Chip:
                 f"core {core}",
                 energy_of(causes, counts, events),
             )
-            if self._element.config.tick is not None:
-                step = self._base.from_seconds(self._element.config.tick)
-                actor.release = Series.periodic(np.zeros(slices, dtype=np.int64), frames * slices, step)
+            actor.release = self._beginnings(slices)
             self._walks[name, core] = actor
             mine = batches[:, batches[1] // slices == core]
             found.append((Sender(name, core, actor, slices), np.vstack((mine[:1], mine[1:2] % slices, mine[2:]))))
         return found
+
+    def _beginnings(self, firings: int) -> Series | None:
+        """When the steps begin at the earliest, for an actor of so many firings a step; None without a tick."""
+        if self._element.config.tick is None:
+            return None
+        step = self._base.from_seconds(self._element.config.tick)
+        return Series.periodic(np.zeros(firings, dtype=np.int64), self._frames * firings, step)
 
     def _entrance(self, name: str, entrances: dict[str, list[Port]]) -> Port:
         """The port through which a population outside sends its spikes: that of its first reader on the chip."""

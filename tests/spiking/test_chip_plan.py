@@ -101,6 +101,20 @@ def test_a_tick_keeps_steps_apart(tmp_path: Path) -> None:
     assert ends(lower(platform, relay()), "chip.a@0") == [33, 1010, 2017]
 
 
+def test_a_chip_whose_work_takes_no_time_is_paced_by_its_tick(tmp_path: Path) -> None:
+    """As SpiNNaker is modelled: the barrier waits for steps that begin by the clock, which is no cycle without time."""
+    platform = chip(
+        tmp_path,
+        "mesh: {height: 2}\n    synchronisation: barrier\n    tick: 1 ms",
+        "synapse: {energy: 1 pJ, basis: chosen}",
+    )
+    lowered = lower(platform, relay())
+    assert ends(lowered, "chip.b@1") == [0, 1_000_000, 2_000_000]
+    found = Result(lowered, run(lowered.plan), wall_s=0.0)
+    assert (found.summary()["throughput_fps"], found.bottleneck.name) == (1000.0, "chip")
+    assert found.bottleneck.reason == "'chip' begins a step every 1000 us, and all that belongs to one is done then"
+
+
 def test_a_slow_link_delays_packets_that_share_it(tmp_path: Path) -> None:
     fast = chip(tmp_path, "mesh: {height: 2}\n    synchronisation: free", COSTS)
     assert ends(lower(fast, relay()), "chip.a@0->1") == [144, 171]
