@@ -30,6 +30,8 @@ class Series:
 
     def __post_init__(self) -> None:
         pattern = np.ascontiguousarray(self.pattern, dtype=np.int64)
+        if pattern.shape == (0,) and self.length == 0:
+            pattern = np.zeros(1, dtype=np.int64)  # of no firing, but with a period to divide by
         pattern.setflags(write=False)
         object.__setattr__(self, "pattern", pattern)
         if pattern.ndim != 1 or (pattern.size == 0 and self.length > 0) or self.length < 0:

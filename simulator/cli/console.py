@@ -31,11 +31,11 @@ def print_json(value: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def console() -> Console:
-    """Standard output for people; as wide as the terminal, and wide enough for tables where there is none."""
+def console(least: int = 120) -> Console:
+    """Standard output for people; as wide as the terminal, or ``least`` columns where there is none."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 120)
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else least)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, text: int = 1, title: str | None = None) -> Table:
@@ -45,8 +45,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, text: int = 
 
     made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left", title_style="bold")
     for position, name in enumerate(columns):
-        # Where all is text, it may go on in the next line; figures and what they belong to stay on one.
-        stays = position == 0 or text < len(columns)
+        # Text may go on in the next line; figures stay on one, since half a number is another number.
+        stays = position >= text or (position == 0 and text == len(columns))
         made.add_column(name, justify="left" if position < text else "right", no_wrap=stays, overflow="fold")
     for row in rows:
         made.add_row(*row)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from simulator.cli.options import JsonOption, NetworkArgument, TransformOption, changed_network
@@ -26,13 +28,13 @@ def inspect_network(network: NetworkArgument, transforms: TransformOption = None
 def _print(network: Network) -> None:
     from simulator.cli.console import console, shape, si, size, table
 
-    out = console()
+    out = console(least=160)
     layers = list(network.layers.values())
     rows = [
         (
             layer.name,
             layer.kind,
-            " + ".join(shape(each) for each in layer.in_shapes),
+            _shapes(layer.in_shapes),
             shape(layer.out_shape),
             _window(layer.kernel, layer.stride, layer.groups),
             f"{layer.params:,}" if layer.params else "",
@@ -51,6 +53,14 @@ def _print(network: Network) -> None:
     )
     for line in network.history:
         out.print(f"  {line}")
+
+
+def _shapes(shapes: Sequence[Sequence[int]]) -> str:
+    """Shapes joined by '+'; neighbours that are alike are counted: ``64x56x56 + 5 of 32x56x56``."""
+    from simulator.cli.console import shape
+
+    alike = [(shape(one), len(list(same))) for one, same in groupby(shapes, key=tuple)]
+    return " + ".join(text if count == 1 else f"{count} of {text}" for text, count in alike)
 
 
 def _window(kernel: tuple[int, int] | None, stride: tuple[int, int], groups: int) -> str:

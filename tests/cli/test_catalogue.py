@@ -86,3 +86,8 @@ def test_a_name_with_brackets_is_not_taken_for_markup(headrace: Command) -> None
         "format: platform/1\nname: p\ndescription: 'a [bold]plain[/] text'\nextends: mpsoc-cpu-gpu\n"
     )
     assert "a [bold]plain[/] text" in headrace("show", "p.yaml").out
+
+
+def test_inspect_cuts_no_figure_short_and_counts_inputs_that_are_alike(headrace: Command) -> None:
+    assert "64x112x112  7x7/2        9,408  118,013,952  36.8 KiB  3.06 MiB" in headrace("inspect", "densenet-121").out
+    assert "20 of 32x8x8  640x8x8" in headrace("inspect", "hydranet").out

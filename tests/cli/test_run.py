@@ -220,3 +220,11 @@ def test_a_mistake_exits_with_2_and_says_what_to_write(
     assert (said.code, said.out) == (2, "")
     assert message in said.err
     assert "Traceback" not in said.err
+
+
+def test_branches_that_no_frame_takes_have_figures_too(headrace: Command) -> None:
+    said = headrace("run", "mpsoc-cpu-gpu", "hydranet", "--workload", "hydra:k=1", "--frames", "2", "--json")
+    assert said.code == 0, said.err
+    idle = [layer for layer in json.loads(said.out)["layers"] if layer["macs"] == 0]
+    assert idle
+    assert all(layer["cycles"] == 0 for layer in idle)
