@@ -3,8 +3,8 @@
 LeNet-300-100, LeNet-5, AlexNet (Caffe) and VGG-16 run as they are, pruned (P: a relative index is stored for each kept
 weight), with shared weights (PQ) and with Huffman codes (PQH), as Han, Mao and Dally published them (ICLR 2016), and
 with half of the channels gone. CPU, GPU and systolic array compute every zero and gain only what the weights' bytes
-take; EIE skips zeros, but runs dense layers only, so it gets the dense part of each network. Decoding is not modelled. The
-platforms run in the precision that they list first in speed; codebook indices stay as wide as they are.
+take; EIE skips zeros, but runs dense layers only, so it gets the dense part of each network. Decoding is not modelled.
+The platforms run in the precision that they list first in speed; codebook indices stay as wide as they are.
 
 The figure shows, for each network, throughput relative to the uncompressed network on each platform, and the stored
 size. The table has throughput, energy, size as predicted beside size as published, and the published accuracy.

@@ -1,7 +1,7 @@
 """Does the best reordering of a convolution depend on its shape and symmetry?
 
 A question that A. Honorat's talk (8 April 2021) leaves open. Convolutions of square and line kernels (3x3 to 7x7, and
-1 x k beside k x 1), 16 to 256 channels, maps of 14 to 112 pixels and strides 1 and 2 run on the CPU of each platform
+1 x k beside k x 1), 16 to 256 channels, maps of 14 to 56 pixels and strides 1 and 2 run on the CPU of each platform
 in every way that can carry them out: im2col, MEC, kn2row and its accumulating forms, Winograd, FFT. Each run pays for
 what its way multiplies, adds, rearranges through the caches and holds. MEC shares patches along the height of a kernel,
 as published; turned, it would share them along the width. Direct convolution is in the table for comparison and no
@@ -184,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--platforms", nargs="+", default=["raspberry-pi-4", "server-2core-avx512"], metavar="NAME")
     parser.add_argument("--kernels", nargs="+", default=list(KERNELS), metavar="HxW")
     parser.add_argument("--channels", nargs="+", type=int, default=[16, 64, 256], metavar="C")
-    parser.add_argument("--maps", nargs="+", type=int, default=[14, 28, 56, 112], metavar="N")
+    parser.add_argument("--maps", nargs="+", type=int, default=[14, 28, 56], metavar="N")
     parser.add_argument("--strides", nargs="+", type=int, default=[1, 2], metavar="S")
     parser.add_argument("--networks", nargs="*", default=["vgg-16", "resnet-18", "squeezenet-1.1"], metavar="NAME")
     given = parser.parse_args(arguments)

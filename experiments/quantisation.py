@@ -1,10 +1,11 @@
 """What do fewer bits buy, and on which hardware?
 
-Networks run with weights and activations of 32 (float), 16, 8, 4, 2 and 1 bits on a CPU, a GPU, a systolic array and an
-FPGA. Nothing but the platform decides what is gained: an element computes in the narrowest format that it lists and
-that holds the operands, so below its narrowest one only bytes become fewer; the fabric of an FPGA builds narrower
-multipliers (in LUTs below 5 bits), so more of them and more of the weights fit, and the folding is as fast as the
-device allows. One bit means XNOR and popcount there, with the first and last layer left at 8 bits.
+Networks run with weights and activations of 32 (float), 16, 8, 4, 2 and 1 bits on a CPU and a GPU, and from integers of
+16 bits down on a systolic array and an FPGA. Nothing but the platform decides what is gained: an element computes in
+the narrowest format that it lists and that holds the operands, so below its narrowest one only bytes become fewer; the
+fabric of an FPGA builds narrower multipliers (in LUTs below 5 bits), so more of them and more of the weights fit, and
+the folding is as fast as the device allows. One bit means XNOR and popcount there, with the first and last layer left
+at 8 bits.
 
 The figure shows throughput and energy a frame over bits, a line a platform; energy that a platform does not model is
 absent. Accuracy is not simulated: the table has the published top-1 where there is one for the variant.
@@ -71,11 +72,10 @@ def table_of(
         platform, element = board(name, model)
         for network in networks:
             for bits in widths:
-                found = narrowed(load_network(network), bits)
-                # Narrow floats that an element does not list stay 32 bits wide there, as a deployment would do.
-                rules = MappingRules(
-                    element=element, precision="fp32" if bits == 32 and model in ("cpu", "gpu") else None
-                )
+                if bits == 32 and model not in _FLOATS:
+                    continue
+                found = narrowed(load_network(network), bits, "float" if model in _FLOATS else "int")
+                rules = MappingRules(element=element, precision="fp32" if bits == 32 else None)
                 variant = "" if bits == 32 else f"w{bits}a{bits}"
                 run = measure(platform, found, rules, frames=frames, seed=seed)
                 rows.append(
@@ -95,12 +95,8 @@ def finding(table: pd.DataFrame) -> str:
         start = 8 if 8 in rates.columns else max(rates.columns)
         gain = float(np.exp(np.nanmean(np.log((rates[narrow] / rates[start]).dropna())))) if narrow != start else 1.0
         parts.append(f"{gain:.2g} on {platform}")
-    published = sorted(set(table.loc[table["top1"].str.contains("%") & (table["bits"] < 32), "top1"]))
-    known = (
-        f"{len(published)} narrow variants have a published accuracy"
-        if published
-        else "no narrow variant has a published accuracy"
-    )
+    variants = table[table["bits"] < 32].groupby(["network", "bits"])["top1"].first()
+    known = f"accuracy is published for {int(variants.str.contains('%').sum())} of {len(variants)} narrow variants"
     return f"From 8 bits down throughput grows by a factor of {', '.join(parts)}; {known}."
 
 

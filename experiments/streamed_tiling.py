@@ -122,12 +122,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run them all, write the table and the figure, print the answer."""
     parser = options(__doc__, "runs/streamed_tiling")
     parser.add_argument("--network", default="vgg-16", help="network of the zoo (vgg-16)")
-    parser.add_argument("--layer", default="features.2", help="its convolution (features.2: 64 channels of 224x224)")
-    parser.add_argument("--widths", nargs="+", type=int, default=[1, 2, 4, 7, 14, 28, 56, 112], metavar="T")
+    parser.add_argument("--layer", default="features.5", help="its convolution (features.5: 64 channels of 112x112)")
+    parser.add_argument("--widths", nargs="+", type=int, default=[1, 2, 4, 7, 14, 28, 56], metavar="T")
     parser.add_argument("--bits", type=int, default=4, help="bits of weights and activations (4)")
     parser.add_argument("--bandwidth", default="1 GB/s", help="of the memory in which maps wait (1 GB/s)")
     parser.add_argument("--multipliers", type=int, default=4608, help="multiply-accumulates a cycle (4608)")
-    parser.add_argument("--frames", type=int, default=3, help="frames a run (3)")
+    parser.add_argument("--frames", type=int, default=2, help="frames a run (2)")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         board = Path(folder) / "board.yaml"
