@@ -133,6 +133,7 @@ def _append_work(columns: dict[str, list[Any]], name: str, work: LayerWork, fram
 def _check_columns(table: StreamTable) -> None:
     for alias, name in _ALIASES.items():
         if alias in table.columns and name not in table.columns:
+            table.written[name] = alias
             table.columns = {(name if key == alias else key): cells for key, cells in table.columns.items()}
     for name in table.columns:
         if name not in _KNOWN and not name.startswith(("ops.", "extra.")):

@@ -26,7 +26,10 @@ _SHOWN = 50
 
 @dataclass(slots=True)
 class StreamTable:
-    """Cells by column as text, the file's own place of each row, and the notes that a saved stream carries."""
+    """Cells by column as text, the file's own place of each row, and the notes that a saved stream carries.
+
+    ``written`` is what the file calls a column that goes by another name here.
+    """
 
     file: str
     columns: dict[str, list[str]]
@@ -34,6 +37,7 @@ class StreamTable:
     notes: dict[str, Any]
     header_line: int = 1
     problems: list[Problem] = field(default_factory=list)
+    written: dict[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -43,7 +47,8 @@ class StreamTable:
     def fault(self, row: int, column: str, message: str) -> None:
         """Note what is wrong with a cell, or with the column itself where ``row`` is -1."""
         place = list(self.columns).index(column) + 1 if column in self.columns else 0
-        self.problems.append(Problem(self.lines[row] if row >= 0 else self.header_line, place, column, message))
+        line = self.lines[row] if row >= 0 else self.header_line
+        self.problems.append(Problem(line, place, self.written.get(column, column), message))
 
     def check(self) -> None:
         """Raise all faults noted so far, if any; beyond fifty they are counted only."""
@@ -65,7 +70,7 @@ class StreamTable:
         except ValueError:
             for row in np.flatnonzero(filled):
                 values[row] = self._number(int(row), column, write)
-        told = {problem.line for problem in self.problems if problem.path == column}
+        told = {problem.line for problem in self.problems if problem.path == self.written.get(column, column)}
         for row in np.flatnonzero(filled & ~((values >= low) & (values <= high))):
             if self.lines[row] not in told:
                 self.fault(int(row), column, f"{cells[row]} is outside {_range(low, high)}; write {write}")

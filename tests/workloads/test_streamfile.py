@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from workloads.builder import NetworkBuilder
 from workloads.errors import FileProblems, WorkloadError
 from workloads.generators import build_stream, static_stream
-from workloads.network import Network
+from workloads.generators.branches import early_exit_stream
+from workloads.network import Network, load_network
 from workloads.streamfile import SHARES, load_stream, save_stream
 from workloads.tokens import LayerWork, TokenStream
 
@@ -200,6 +201,31 @@ def test_a_wrong_table_says_what_to_write(tmp_path: Path, text: str, message: st
     with pytest.raises(FileProblems) as caught:
         load_stream(file, small_network())
     assert message in str(caught.value)
+
+
+def test_a_column_is_told_by_the_name_that_the_file_gives_it(tmp_path: Path) -> None:
+    file = tmp_path / "trace.csv"
+    file.write_text("frame,layer,kept_fraction\n0,conv1,0.5\n1,conv1,1.5\n")
+    with pytest.raises(FileProblems, match=r"3:3  kept_fraction  1\.5 is outside 0 \.\. 1"):
+        load_stream(file, small_network())
+
+
+def test_decisions_that_others_wait_for_come_back(tmp_path: Path) -> None:
+    network = load_network("branchy-lenet")
+    stream = early_exit_stream(network, frames=4, exits=(0.5, 0.5), seed=1)
+    save_stream(stream, tmp_path / "exits.csv")
+    assert stream.control
+    assert load_stream(tmp_path / "exits.csv", network).control == stream.control
+
+
+def test_recorded_shares_that_vary_are_gathered_and_steady_ones_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "trace.csv"
+    file.write_text("frame,layer,kept\n0,conv1,0.5\n1,conv1,0.25\n0,fc,0.5\n1,fc,0.5\n")
+    work = load_stream(file, small_network()).work
+    assert work["conv1"].extra["gathered_weights"].tolist() == [
+        share * work["conv1"].layer.weights for share in (0.5, 0.25)
+    ]
+    assert "gathered_weights" not in work["fc"].extra
 
 
 def test_beyond_fifty_faults_the_rest_is_counted(tmp_path: Path) -> None:

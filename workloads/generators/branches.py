@@ -46,7 +46,8 @@ def early_exit_stream(
     ends = outputs(network)
     if len(ends) != len(exits) or len(exits) < 2:
         raise WorkloadError(
-            f"network '{network.name}' has {len(ends)} outputs and exits lists {len(exits)} shares;"
+            f"network '{network.name}' has {len(ends)} output{'s' if len(ends) > 1 else ''} and exits lists"
+            f" {len(exits)} shares;"
             " give a network with an output for each exit (for instance 'branchy-alexnet') and a share for each"
         )
     if min(exits) < 0 or sum(exits) <= 0:
@@ -158,11 +159,12 @@ def hydra_stream(
     for branch in branches(network):
         joins.setdefault(branch.join, []).append(branch)
     wide = {name: found for name, found in joins.items() if len(found) > 1 and len({b.fork for b in found}) == 1}
-    if not wide or any(not 1 <= k <= len(found) for found in wide.values()):
-        most = min((len(found) for found in wide.values()), default=0)
+    if not wide:
+        raise WorkloadError(f"network '{network.name}' has no branches to choose among; give one such as 'hydranet'")
+    fewest = min(len(found) for found in wide.values())
+    if not 1 <= k <= fewest:
         raise WorkloadError(
-            f"k is {k}, and the joins of network '{network.name}' have {most} branches or more;"
-            " give k from 1 to that number, and a network with gated branches such as 'hydranet'"
+            f"k is {k} and network '{network.name}' has {fewest} branches; write a k from 1 to {fewest}"
         )
     schedule = Schedule.of(frames, arrivals, seed)
     process = Difficulty(seed, time_correlation)
