@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import re
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
 from workloads.arrivals import Arrivals
 from workloads.errors import WorkloadError, did_you_mean
+from workloads.named import Named, import_function, split_name
 from workloads.network import Network
-from workloads.optiontext import alternatives, kind_name, plain, read_as, split_options
 from workloads.quantities import parse_time, to_ps
 from workloads.tokens import TokenStream
 
 GROUP = "headrace.workloads"
 _COMMON = ("network", "frames", "arrivals", "seed")
 
-
-@dataclass(frozen=True, slots=True)
-class Generator:
-    """A registered generator: its name, the function, and what its signature says about its options."""
-
-    name: str
-    build: Callable[..., TokenStream]
-    options: Mapping[str, inspect.Parameter]
-    types: Mapping[str, Any]
-
-    @property
-    def summary(self) -> str:
-        """The first sentence of its docstring."""
-        first = " ".join((inspect.getdoc(self.build) or "").partition("\n\n")[0].split())
-        return re.split(r"\. (?=[A-Z])", first)[0].rstrip(".").replace("``", "")
-
-    @property
-    def usage(self) -> str:
-        """How it is written on the command line, every option with its default."""
-        parts = [f"{o.name}={'...' if o.default is o.empty else plain(o.default)}" for o in self.options.values()]
-        return self.name + (":" + ",".join(parts) if parts else "")
+Generator = Named[TokenStream]
+"""A generator by its name; called with network, frames, arrivals, seed and its options."""
 
 
 def generator_names() -> tuple[str, ...]:
@@ -61,7 +39,7 @@ def load_generator(name: str) -> Generator:
         if not found:
             raise WorkloadError(f"no workload '{name}'{did_you_mean(name, generator_names())}")
         target = found[0].value
-    return _checked(name, _import(name, target))
+    return _checked(name, import_function("workload", name, target))
 
 
 def parse_workload(text: str) -> tuple[Generator, dict[str, Any]]:
@@ -70,21 +48,9 @@ def parse_workload(text: str) -> tuple[Generator, dict[str, Any]]:
     A value without a name goes to the first option. Values are read as the signature says; a list is written
     ``[a,b]``.
     """
-    name, _, rest = text.partition(":")
-    function, _, more = rest.partition(":")
-    if name not in generator_names() and function.isidentifier():  # package.module:function[:options]
-        name, rest = f"{name}:{function}", more
-    found = load_generator(name.strip())
-    options: dict[str, Any] = {}
-    for position, part in enumerate(split_options(rest)):
-        key, equals, value = part.partition("=")
-        if not equals:
-            key, value = _first_option(found, position, part), part
-        key = key.strip()
-        if key in options:
-            raise WorkloadError(f"workload '{text}': '{key}' is given twice; write it once")
-        options[key] = _coerced(found, key, value.strip())
-    return found, options
+    name, rest = split_name(text, generator_names())
+    found = load_generator(name)
+    return found, found.read(rest, text)
 
 
 def build_stream(
@@ -103,28 +69,13 @@ def build_stream(
     replace what the generator chose. Raises :class:`WorkloadError` naming the option that is wrong or missing.
     """
     found, options = parse_workload(workload)
-    missing = [o.name for o in found.options.values() if o.default is o.empty and o.name not in options]
-    if missing:
-        raise WorkloadError(f"workload '{workload}' needs {' and '.join(missing)}; write it as {found.usage}")
-    stream = found.build(network, frames, arrivals, seed, **options)
+    found.require(options, workload)
+    stream = found.call(network, frames, arrivals, seed, **options)
     if deadline is not None:
         stream = replace(stream, deadline_ps=to_ps(parse_time(deadline, "the deadline")))
     if lossy is not None:
         stream = replace(stream, lossy=lossy)
     return stream
-
-
-def _import(name: str, target: str) -> Any:
-    module, _, attribute = target.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise WorkloadError(
-            f"workload '{name}' cannot be loaded from '{target}': {error}; write package.module:function"
-        ) from None
-    return found
 
 
 def _checked(name: str, build: Any) -> Generator:
@@ -137,28 +88,9 @@ def _checked(name: str, build: Any) -> Generator:
         raise WorkloadError(f"workload '{name}' has the parameters ({found}); a generator has {shape}")
     hints = typing.get_type_hints(build)
     return Generator(
-        name, build, {p.name: p for p in parameters[4:]}, {p.name: hints.get(p.name, str) for p in parameters[4:]}
+        "workload",
+        name,
+        build,
+        {p.name: p for p in parameters[4:]},
+        {p.name: hints.get(p.name, str) for p in parameters[4:]},
     )
-
-
-def _first_option(found: Generator, position: int, part: str) -> str:
-    if position or not found.options:
-        raise WorkloadError(
-            f"workload '{found.name}': '{part}' names no option; write option=value as in {found.usage}"
-        )
-    return next(iter(found.options))
-
-
-def _coerced(found: Generator, key: str, text: str) -> Any:
-    if key not in found.options:
-        allowed = did_you_mean(key, found.options) if found.options else "; it takes no options"
-        raise WorkloadError(f"workload '{found.name}' has no option '{key}'{allowed}")
-    wanted = alternatives(found.types[key])
-    if type(None) in wanted and text.lower() in ("none", "null", ""):
-        return None
-    for kind in wanted:
-        value = read_as(kind, text)
-        if value is not None:
-            return value
-    names = " or ".join(kind_name(kind) for kind in wanted)
-    raise WorkloadError(f"workload '{found.name}': {key} is '{text}'; write {names}, e.g. {found.usage}")

@@ -6,19 +6,16 @@ A table of values by layer pattern is written ``{conv*=0.5,fc=0.1}``, a list ``[
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from workloads import transforms
 from workloads.conv_algorithms import roofline_seconds, with_algorithm
 from workloads.errors import WorkloadError, did_you_mean
+from workloads.named import Named, import_function, split_name
 from workloads.network import Network
-from workloads.optiontext import alternatives, kind_name, plain, read_as, split_options
 from workloads.transforms.select import Patterns
 
 
@@ -72,26 +69,8 @@ _NAMED: Mapping[str, Callable[..., Network]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Transform:
-    """A transform with what its signature says about its options; the network itself is left out."""
-
-    name: str
-    change: Callable[..., Network]
-    options: Mapping[str, inspect.Parameter]
-    types: Mapping[str, Any]
-
-    @property
-    def summary(self) -> str:
-        """The first sentence of its docstring."""
-        first = " ".join((inspect.getdoc(self.change) or "").partition("\n\n")[0].split())
-        return re.split(r"(?<!al)[.:] (?=[A-Z`])", first)[0].rstrip(".").replace("``", "")
-
-    @property
-    def usage(self) -> str:
-        """How it is written, every option with its default."""
-        parts = [f"{o.name}={'...' if o.default is o.empty else plain(o.default)}" for o in self.options.values()]
-        return self.name + (":" + ",".join(parts) if parts else "")
+Transform = Named[Network]
+"""A transform by its name; called with a network and its options."""
 
 
 def transform_names() -> tuple[str, ...]:
@@ -109,7 +88,9 @@ def load_transform(name: str) -> Transform:
         raise WorkloadError(f"transform '{name}' has no parameters; its first one must be the network")
     hints = typing.get_type_hints(change)
     options = {p.name: p for p in parameters[1:]}
-    return Transform(name, change, options, {key: hints.get(key, _kind_of(p.default)) for key, p in options.items()})
+    return Transform(
+        "transform", name, change, options, {key: hints.get(key, _kind_of(p.default)) for key, p in options.items()}
+    )
 
 
 def _kind_of(default: object) -> type:
@@ -125,7 +106,7 @@ def apply_transforms(network: Network, texts: Sequence[str]) -> Network:
     """
     for text in texts:
         found, options = parse_transform(text)
-        network = found.change(network, **options)
+        network = found.call(network, **options)
     return network
 
 
@@ -134,51 +115,15 @@ def parse_transform(text: str) -> tuple[Transform, dict[str, Any]]:
 
     A value without a name goes to the first option.
     """
-    name, _, rest = text.partition(":")
-    function, _, more = rest.partition(":")
-    if name.strip() not in _NAMED and function.isidentifier():
-        name, rest = f"{name}:{function}", more
-    found = load_transform(name.strip())
-    options: dict[str, Any] = {}
-    for position, part in enumerate(split_options(rest)):
-        key, equals, value = part.partition("=") if part.strip()[:1] not in "[{" else ("", "", "")
-        if not equals:
-            if position or not found.options:
-                raise WorkloadError(
-                    f"transform '{found.name}': '{part}' names no option; write option=value as in {found.usage}"
-                )
-            key, value = next(iter(found.options)), part
-        key = key.strip()
-        if key in options:
-            raise WorkloadError(f"transform '{text}': '{key}' is given twice; write it once")
-        options[key] = _value(found, key, value.strip())
-    missing = [o.name for o in found.options.values() if o.default is o.empty and o.name not in options]
-    if missing:
-        raise WorkloadError(f"transform '{text}' needs {' and '.join(missing)}; write it as {found.usage}")
+    name, rest = split_name(text, _NAMED)
+    found = load_transform(name)
+    options = found.read(rest, text)
+    found.require(options, text)
     return found, options
 
 
-def _value(found: Transform, key: str, text: str) -> Any:
-    if key not in found.options:
-        allowed = did_you_mean(key, found.options) if found.options else "; it takes no options"
-        raise WorkloadError(f"transform '{found.name}' has no option '{key}'{allowed}")
-    wanted = alternatives(found.types[key])
-    if type(None) in wanted and text.lower() in ("none", "null", ""):
-        return None
-    for kind in wanted:
-        value = read_as(kind, text)
-        if value is not None:
-            return value
-    names = " or ".join(kind_name(kind) for kind in wanted if kind is not type(None))
-    raise WorkloadError(f"transform '{found.name}': {key} is '{text}'; write {names}, e.g. {found.usage}")
-
-
 def _import(name: str) -> Callable[..., Network]:
-    module, _, attribute = name.partition(":")
-    try:
-        found: Callable[..., Network] = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise WorkloadError(f"transform '{name}' cannot be loaded: {error}; write package.module:function") from None
+    found: Callable[..., Network] = import_function("transform", name, name)
     if not callable(found):
         raise WorkloadError(f"transform '{name}' is no function; write one whose first parameter is the network")
     return found
