@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from simulator.mapping import LayerRule, MappingRules
 from simulator.platform import Platform, load_platform
 from simulator.simulation import simulate
-from workloads.conv_algorithms import ALGORITHMS, possible_costs, with_algorithm
+from workloads.conv_algorithms import ALGORITHMS, possible_costs
 from workloads.network import Network
+from workloads.transforms.algorithm import with_algorithm
 
 if TYPE_CHECKING:
     import pandas as pd

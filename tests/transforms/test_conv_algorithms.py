@@ -6,7 +6,8 @@ import pytest
 
 from tests.transforms.reference import rows
 from workloads import NetworkBuilder, WorkloadError, load_network
-from workloads.conv_algorithms import ALGORITHMS, algorithm_cost, possible_costs, roofline_seconds, with_algorithm
+from workloads.conv_algorithms import ALGORITHMS, algorithm_cost, possible_costs
+from workloads.transforms.algorithm import roofline_seconds, with_algorithm
 
 TABLES = ("alexnet", "alexnet_caffe", "mobilenet_v1_1.0_224", "resnet18", "squeezenet1_1", "vgg16")
 

@@ -6,6 +6,7 @@ where they cannot apply.
 
 from __future__ import annotations
 
+from workloads.transforms.algorithm import roofline_seconds, with_algorithm
 from workloads.transforms.deep_compression import compression_table, deep_compression
 from workloads.transforms.factorise import energy_ranks, fire, greedy_ranks, low_rank, separable
 from workloads.transforms.precision import binarise, fractional, quantise
@@ -32,10 +33,12 @@ __all__ = [
     "prune_neurons",
     "prune_weights",
     "quantise",
+    "roofline_seconds",
     "scale_resolution",
     "scale_width",
     "separable",
     "share_weights",
     "sparse_storage",
     "split_layer",
+    "with_algorithm",
 ]

@@ -12,38 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workloads import transforms
-from workloads.conv_algorithms import roofline_seconds, with_algorithm
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.named import Named, import_function, split_name
 from workloads.network import Network
-from workloads.transforms.select import Patterns
-
-
-def algorithm(
-    network: Network,
-    name: str,
-    layers: Patterns = None,
-    *,
-    macs_per_second: float | None = None,
-    elements_per_second: float | None = None,
-    temporary_limit: int | None = None,
-) -> Network:
-    """Carry out convolutions by an algorithm such as im2col or winograd-4, or each by the quickest ('auto').
-
-    ``auto`` takes the longer of computing at ``macs_per_second`` and moving ``elements_per_second``, and holds at most
-    ``temporary_limit`` elements beside input, weights and output.
-    """
-    if name != "auto":
-        return with_algorithm(network, name, _listed(layers))
-    if macs_per_second is None or elements_per_second is None:
-        raise WorkloadError("algorithm 'auto' needs macs_per_second and elements_per_second, e.g. 1e10 and 1e9")
-    judge = roofline_seconds(macs_per_second, elements_per_second)
-    return with_algorithm(network, "auto", _listed(layers), seconds=judge, temporary_limit=temporary_limit)
-
-
-def _listed(layers: Patterns) -> str | list[str] | None:
-    return layers if layers is None or isinstance(layers, str) else list(layers)
-
+from workloads.transforms.algorithm import algorithm
 
 _NAMED: Mapping[str, Callable[..., Network]] = {
     "algorithm": algorithm,
