@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,7 +126,7 @@ def _one_multiplier(network: Network) -> list[LayerRule]:
 def _spread(work: LayerWork, frames: int) -> LayerWork:
     """The same work with an entry for every frame, as a varying generator gives it."""
     shares = ("macs", "fraction", "input_kept", "output_kept", "weight_kept", "executed")
-    arrays = {share: np.broadcast_to(getattr(work, share), (frames,)).copy() for share in shares}
+    arrays: dict[str, Any] = {share: np.broadcast_to(getattr(work, share), (frames,)).copy() for share in shares}
     return replace(work, ops={kind: np.broadcast_to(n, (frames,)) for kind, n in work.ops.items()}, **arrays)
 
 
