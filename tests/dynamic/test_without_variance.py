@@ -38,7 +38,7 @@ _ELEMENTS = {
 
 
 def _small() -> Network:
-    return load_network("m-cifarnet").with_precision(8, 8)
+    return _net("m-cifarnet").with_precision(8, 8)
 
 
 def _pruned() -> Network:
@@ -46,7 +46,8 @@ def _pruned() -> Network:
 
 
 def _net(name: str) -> Network:
-    return load_network(name)
+    network: Network = load_network(name)
+    return network
 
 
 def _whole_mask(folder: Path) -> TokenStream:
