@@ -48,8 +48,8 @@ class PlanError(UserError):
 class DeadlockError(UserError):
     """Nothing can move and tokens are in flight; the text names the wait-for cycle and what would break it.
 
-    ``time`` is the tick from which on nothing moves, ``cycle`` the names of the actors that wait for one another, ``trace``
-    all that had happened by then.
+    ``time`` is the tick from which on nothing moves, ``cycle`` the names of the actors that wait for one another,
+    ``trace`` all that had happened by then.
     """
 
     def __init__(self, message: str, time: int = 0, cycle: tuple[str, ...] = (), trace: Trace | None = None) -> None:

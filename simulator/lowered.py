@@ -79,15 +79,14 @@ class ChannelNote:
     """What a channel carries: the producing and consuming layer, and the FIFO of the platform file it is an instance
     of, if any.
 
-    ``token_elements`` is the mean number of tensor elements a token holds; ``kind`` is 'fifo' (fabric), 'buffer' (in
-    a memory) or 'state' (feedback) or 'control' (a decision, no tensor).
+    ``kind`` is 'fifo' (fabric or mesh), 'buffer' (in a memory), 'state' (feedback, or the steps of a chip) or 'control'
+    (a decision, no tensor).
     """
 
     producer: str
     consumer: str
     kind: str
     fifo: str | None = None
-    token_elements: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

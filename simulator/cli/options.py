@@ -21,7 +21,8 @@ PlatformArgument = Annotated[
 NetworkArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NETWORK", help="A name of the zoo ([bold]headrace list networks[/]), an ONNX, a NIR or a topology CSV file."
+        metavar="NETWORK",
+        help="A name of the zoo ([bold]headrace list networks[/]), an ONNX, a NIR or a topology CSV file.",
     ),
 ]
 SetOption = Annotated[

@@ -144,7 +144,6 @@ class Neuromorphic(Element):
         """The costs in joules and seconds; what is not modelled counts as none."""
         costs, barrier = self.config.costs, self.config.barrier
         table = {k: float(v) for k, v in barrier.items()} if isinstance(barrier, Mapping) else {1: float(barrier)}
-        idle = None if self.config.energy is None else self.config.energy.idle
         return SpikeCosts(
             neuron_access=_cost(costs.neuron_access),
             neuron_update=_cost(costs.neuron_update),
@@ -156,7 +155,6 @@ class Neuromorphic(Element):
             entry=_cost(costs.entry),
             hops=(_cost(costs.hop_north), _cost(costs.hop_east), _cost(costs.hop_south), _cost(costs.hop_west)),
             barrier=table,
-            static_power=idle or 0.0,
         )
 
     def supports(self, kind: str) -> bool:

@@ -36,8 +36,7 @@ class SpikeCosts:
     ``neuron_access``: every mapped neuron, every step; ``neuron_update``: neurons with something to do;
     ``spike_out``: neurons that fire. ``synapse`` and ``dendrite``: each synaptic event; ``packet_out`` and
     ``packet_in``: each packet; ``entry``: each packet from outside the chip; ``hops`` by direction (north, east,
-    south, west). ``barrier`` seconds a step, by the number of tiles in use (the largest key not above it holds);
-    ``static_power`` in watts.
+    south, west). ``barrier`` seconds a step, by the number of tiles in use (the largest key not above it holds).
     """
 
     neuron_access: Cost = Cost()
@@ -50,7 +49,6 @@ class SpikeCosts:
     entry: Cost = Cost()
     hops: tuple[Cost, Cost, Cost, Cost] = (Cost(), Cost(), Cost(), Cost())
     barrier: Mapping[int, float] = field(default_factory=dict)
-    static_power: float = 0.0
 
     def barrier_time(self, tiles: int) -> float:
         """Seconds of the barrier when this many tiles hold neurons; 0 where no key is small enough."""

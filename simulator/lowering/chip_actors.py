@@ -153,7 +153,7 @@ class Chip:
             tokens,
             tokens,
             capacity=self._waiting if port.element is None else 2 * int(tokens[0]),
-            note=ChannelNote(port.layer, name, "buffer", token_elements=float(port.actor.written[-1]) / int(tokens[0])),
+            note=ChannelNote(port.layer, name, "buffer"),
             token_bytes=port.frame_bytes / int(tokens[0]),
             memory=port.memory,
             discipline=None,

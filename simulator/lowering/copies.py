@@ -92,7 +92,7 @@ def add_copy(draft: PlanDraft, base: TimeBase, platform: Platform, port: Port, r
         steps,
         steps,
         capacity=2 * tokens.size,
-        note=ChannelNote(port.layer, actor.name, "buffer", token_elements=float(tokens[-1]) / tokens.size),
+        note=ChannelNote(port.layer, actor.name, "buffer"),
         token_bytes=port.frame_bytes / tokens.size,
         memory=port.memory,
         discipline=None,

@@ -234,9 +234,7 @@ class _Lowering:
             # What waits for a decision holds the frame meanwhile, and the one behind it, so that their way to the
             # decision stays free.
             depth += 2 * edges.size
-        note = ChannelNote(
-            port.layer, group.name, "fifo" if streaming or named else "buffer", named, float(edges[-1]) / edges.size
-        )
+        note = ChannelNote(port.layer, group.name, "fifo" if streaming or named else "buffer", named)
         if streaming and depth is not None:
             depth += _in_pipeline(port.actor)
         memory = None if streaming else (self.platform.fifos[named].config.lives_in if named else port.memory)

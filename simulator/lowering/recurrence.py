@@ -21,11 +21,10 @@ def feed_back_state(
     the sum over its stages of service and pipeline depth. Layers without state are left alone. Raises
     :class:`MappingError` where a stage would begin frames that lack their state.
     """
-    carried = state_elements(layer)
-    if not carried:
+    if not state_elements(layer):
         return
     for stage in stages:
         if stage.concurrency > 1:
             raise MappingError(pipelining_refused(layer, element, f"{stage.concurrency} frames at once"))
-    note = ChannelNote(layer.name, layer.name, "state", token_elements=float(carried))
+    note = ChannelNote(layer.name, layer.name, "state")
     draft.feed_back(actors[-1], actors[0], note, float(state_bytes(layer)))
