@@ -32,10 +32,12 @@ def wake(m: Cells, actor: int) -> None:
 
     One whose only firing is in service is looked at when that is over.
     """
-    if actor >= 0 and m[actor + col.QUEUED] == 0 and m[actor + col.OPEN] == 0:
-        m[actor + col.QUEUED] = 1
+    if actor >= 0:
+        # The place behind the list may hold anything, so no branch is needed that would often be mispredicted.
         m[m[col.WORKLIST] + m[col.WORK]] = actor
-        m[col.WORK] += 1
+        is_new = int(m[actor + col.QUEUED] | m[actor + col.OPEN] == 0)
+        m[actor + col.QUEUED] |= is_new
+        m[col.WORK] += is_new
 
 
 @inlined

@@ -19,11 +19,11 @@ def set_timer(m: Cells, leaf: int, time: int) -> None:
     winner = leaf
     while node > 1:
         beside = timers + (node ^ 1) * col.NODE_COLUMNS
-        other = m[beside + col.NODE_TIME]
-        other_leaf = m[beside + col.NODE_LEAF]
-        is_sooner = other < time
-        time = other if is_sooner else time
-        winner = other_leaf if is_sooner else winner
+        # With a conditional expression LLVM branches, and half of the branches are mispredicted: a third of the run.
+        sooner = m[beside + col.NODE_TIME] - time
+        chosen = sooner >> 63
+        time += sooner & chosen
+        winner ^= (winner ^ m[beside + col.NODE_LEAF]) & chosen
         node >>= 1
         above = timers + node * col.NODE_COLUMNS
         m[above + col.NODE_TIME] = time
