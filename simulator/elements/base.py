@@ -123,12 +123,14 @@ class Element(ABC):
     """A processing element of a platform: subclass it, give it a ``Config`` and say what a layer costs.
 
     ``streaming`` models connect their layers by FIFOs in the fabric; others pass activations through their memory.
-    ``pipelined`` models give each layer hardware of its own; others share their ``slots`` among all layers.
+    A stage that names a ``resource`` has hardware of its own; all others share the element's ``slots``.
+    ``native_precision`` is what a network of 32-bit floats runs in unless the platform file names another one.
     """
 
     Config: ClassVar[type[ElementConfig]] = ElementConfig
     streaming: ClassVar[bool] = False
     granularities: ClassVar[tuple[str, ...]] = ("frame", "row", "pixel")
+    native_precision: ClassVar[str | None] = None
 
     def __init__(self, name: str, config: ElementConfig) -> None:
         self.name = name
@@ -152,7 +154,7 @@ class Element(ABC):
     @property
     def default_precision(self) -> str | None:
         """Precision a network of 32-bit floats runs in here ('int8', 'fp16', ...); None leaves the network's own."""
-        return self.config.precision
+        return self.config.precision or self.native_precision
 
     @abstractmethod
     def stages(self, work: LayerWork, assignment: Assignment) -> Sequence[Stage]:

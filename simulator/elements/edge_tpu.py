@@ -46,10 +46,7 @@ class EdgeTpu(Element):
     Config = EdgeTpuConfig
     config: EdgeTpuConfig
     granularities: ClassVar[tuple[str, ...]] = ("frame",)
-
-    @property
-    def default_precision(self) -> str | None:
-        return self.config.precision or "int8"
+    native_precision = "int8"
 
     def arrange(self, works: Sequence[LayerWork], assignments: Sequence[Assignment]) -> Sequence[Mapping[str, Any]]:
         """Options ``cached`` (bytes of weights on chip, first come first served), ``enters`` and ``leaves`` (whether

@@ -47,10 +47,7 @@ class Eie(Element):
     Config = EieConfig
     config: EieConfig
     granularities: ClassVar[tuple[str, ...]] = ("frame",)
-
-    @property
-    def default_precision(self) -> str | None:
-        return self.config.precision or "int16"
+    native_precision = "int16"
 
     def supports(self, kind: str) -> bool:
         """Matrix-vector products and elementwise functions."""

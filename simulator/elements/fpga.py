@@ -76,16 +76,13 @@ class Fpga(Element):
 
     Config = FpgaConfig
     config: FpgaConfig
+    native_precision = "int8"
     streaming = True
     granularities: ClassVar[tuple[str, ...]] = ("frame", "row", "pixel", "word")
 
     @property
     def default_granularity(self) -> str:
         return "row"
-
-    @property
-    def default_precision(self) -> str | None:
-        return self.config.precision or "int8"
 
     def arrange(self, works: Sequence[LayerWork], assignments: Sequence[Assignment]) -> Sequence[Mapping[str, Any]]:
         """Folds the layers that the mapping does not fold so that the pipeline is balanced within ``multipliers``, or

@@ -108,10 +108,7 @@ class Spatial(Element):
     Config = SpatialConfig
     config: SpatialConfig
     granularities: ClassVar[tuple[str, ...]] = ("frame",)
-
-    @property
-    def default_precision(self) -> str | None:
-        return self.config.precision or "int16"
+    native_precision = "int16"
 
     def stages(self, work: LayerWork, assignment: Assignment) -> Sequence[Stage]:
         """One stage a layer, frame after frame."""

@@ -84,10 +84,7 @@ class Systolic(Element):
     Config = SystolicConfig
     config: SystolicConfig
     granularities: ClassVar[tuple[str, ...]] = ("frame",)
-
-    @property
-    def default_precision(self) -> str | None:
-        return self.config.precision or "int8"
+    native_precision = "int8"
 
     def stages(self, work: LayerWork, assignment: Assignment) -> Sequence[Stage]:
         """One stage of whole folds. Raises ``PlatformError`` for a cell with a wiring."""

@@ -54,10 +54,7 @@ class Tpu(Element):
     Config = TpuConfig
     config: TpuConfig
     granularities: ClassVar[tuple[str, ...]] = ("frame",)
-
-    @property
-    def default_precision(self) -> str | None:
-        return self.config.precision or "int8"
+    native_precision = "int8"
 
     def stages(self, work: LayerWork, assignment: Assignment) -> Sequence[Stage]:
         """One stage; activations cause no traffic, as they stay on chip."""

@@ -69,10 +69,7 @@ class VectorMac(Element):
     Config = VectorMacConfig
     config: VectorMacConfig
     granularities: ClassVar[tuple[str, ...]] = ("frame",)
-
-    @property
-    def default_precision(self) -> str | None:
-        return self.config.precision or "int8"
+    native_precision = "int8"
 
     def arrange(self, works: Sequence[LayerWork], assignments: Sequence[Assignment]) -> Sequence[Mapping[str, Any]]:
         """Options ``fused`` for layers that ride on a convolution, and for it the bytes of a ``residual`` that it reads
