@@ -225,6 +225,7 @@ def test_a_mistake_exits_with_2_and_says_what_to_write(
 def test_branches_that_no_frame_takes_have_figures_too(headrace: Command) -> None:
     said = headrace("run", "mpsoc-cpu-gpu", "hydranet", "--workload", "hydra:k=1", "--frames", "2", "--json")
     assert said.code == 0, said.err
-    idle = [layer for layer in json.loads(said.out)["layers"] if layer["macs"] == 0]
-    assert idle
+    branches = [layer for layer in json.loads(said.out)["layers"] if layer["name"].startswith("branch")]
+    idle = [layer for layer in branches if layer["macs"] == 0]
+    assert 0 < len(idle) < len(branches)
     assert all(layer["cycles"] == 0 for layer in idle)
