@@ -5,22 +5,21 @@ from __future__ import annotations
 from simulator.engine import _columns as cursor
 from simulator.engine import _marked_columns as col
 from simulator.engine._channels import advance
-from simulator.engine._jit import Cells, called, inlined
+from simulator.engine._jit import Cells, called, cells, inlined
+
+_BYTES = 8
 
 
 @inlined
 def plain_block(m: Cells, t: Cells, actor: int, first: int, last: int) -> None:
-    """Some firings of a plain stage. Compute times that differ stand in the served column until they are needed there.
-
-    Where a firing departs as soon as it is served, served and end are one column.
-    """
+    """Some firings of a plain stage. Where one departs as soon as it is served, served and end are one column."""
     start, served, end = m[actor + col.START], m[actor + col.SERVED], m[actor + col.END]
     one, two, held = m[actor + col.ONE], m[actor + col.TWO], m[actor + col.HELD]
-    times, step = m[actor + col.TIMES], m[actor + col.TIMES_STEP]
+    times, step = cells(m[actor + col.TIMES]), m[actor + col.TIMES_STEP]
     departed = t[end + first - 1]
     for k in range(first, last):
         begun = max(departed, t[one + k], t[two + k])
-        through = begun + t[times + k * step]
+        through = begun + times[k * step]
         departed = max(through, t[held + k])
         t[start + k] = begun
         t[served + k] = through
@@ -32,16 +31,15 @@ def plain_pair(m: Cells, t: Cells, actor: int, k: int) -> None:
     """Two firings of a plain stage, written out: a loop would cost as much as the firings."""
     start, served, end = m[actor + col.START] + k, m[actor + col.SERVED] + k, m[actor + col.END] + k
     one, two, held = m[actor + col.ONE] + k, m[actor + col.TWO] + k, m[actor + col.HELD] + k
-    step = m[actor + col.TIMES_STEP]
-    times = m[actor + col.TIMES] + k * step
+    times, step = cells(m[actor + col.TIMES]), m[actor + col.TIMES_STEP]
     begun = max(t[end - 1], t[one], t[two])
-    through = begun + t[times]
+    through = begun + times[k * step]
     departed = max(through, t[held])
     t[start] = begun
     t[served] = through
     t[end] = departed
     begun = max(departed, t[one + 1], t[two + 1])
-    through = begun + t[times + step]
+    through = begun + times[(k + 1) * step]
     departed = max(through, t[held + 1])
     t[start + 1] = begun
     t[served + 1] = through
@@ -94,9 +92,6 @@ def tile_by_tile(m: Cells, t: Cells, kept: Cells) -> None:
     firings, pad = m[col.FIRINGS], m[col.PAD]
     for first in range(0, firings, m[col.TILE]):
         count = min(m[col.TILE], firings - first)
-        for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
-            if m[actor + col.TIMES_STEP] != 0:
-                copy(t, m[actor + col.SERVED], kept, m[actor + col.KEPT_SERVED] + first, count)
         pair_by_pair(m, t, count)
         for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
             start, served, end = m[actor + col.START], m[actor + col.SERVED], m[actor + col.END]
@@ -104,6 +99,7 @@ def tile_by_tile(m: Cells, t: Cells, kept: Cells) -> None:
             copy(kept, m[actor + col.KEPT_END] + first, t, end, count)
             copy(t, start - pad, t, start + count - pad, pad)
             copy(t, end - pad, t, end + count - pad, pad)
+            m[actor + col.TIMES] += count * m[actor + col.TIMES_STEP] * _BYTES
             if served != end:
                 copy(kept, m[actor + col.KEPT_SERVED] + first, t, served, count)
 

@@ -8,8 +8,8 @@ RUN_COLUMNS = 8
 # Four columns of times, as places of firing 0.
 START, SERVED, END, ARRIVAL = range(4)
 
-# A plain stage waits for ONE and TWO and is held by HELD (columns, moved back by their lags); its compute times stand
-# from TIMES on in steps of TIMES_STEP (0: constant). These eight cells are all that a block of it looks at.
+# A plain stage waits for ONE and TWO and is held by HELD (columns, moved back by their lags); its compute times are at
+# the machine address TIMES in steps of TIMES_STEP (0: constant). These eight cells are all that a block of it reads.
 ONE, TWO, HELD, TIMES, TIMES_STEP = 3, 4, 5, 6, 7
 
 # Any actor: cursors (-1: always 0), and lists of such columns that the start waits for and that hold back the

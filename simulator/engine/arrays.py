@@ -87,7 +87,9 @@ class Memory:
 
 def is_constant(series: Series) -> bool:
     """Whether all values of a series are one."""
-    return series.step == 0 and bool((series.pattern == series.pattern[0]).all())
+    pattern = series.pattern
+    # Most that differ do so at once.
+    return series.step == 0 and bool((pattern[:8] == pattern[0]).all() and (pattern == pattern[0]).all())
 
 
 def _shortest(series: Series) -> tuple[Ints, int]:

@@ -7,7 +7,9 @@ order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +17,8 @@ from simulator.engine import _marked_columns as col
 from simulator.engine.arrays import Memory, is_constant
 from simulator.plan import Actor, Ints, Plan, Series
 from simulator.trace import Trace
+
+Fact = TypeVar("Fact")
 
 _LONGEST_BLOCK = 512
 """Firings of an actor in one go: what the block touches stays in the cache."""
@@ -61,7 +65,8 @@ def run_marked_graph(plan: Plan) -> Trace | None:
         if place[need.actor] > place[actor]
     ]
     block = min([_LONGEST_BLOCK, *behind])
-    memory, times, columns = _flatten(plan, starts, ends, order, block)
+    ticks = [_ticks(actor) for actor in plan.actors]
+    memory, times, columns = _flatten(plan, starts, ends, order, block, ticks)
     run_blocks(*memory, times)
     start, served, end = ([times[three[i] : three[i] + firings] for three in columns] for i in range(3))
     return complete_trace(plan, start, served, end, "a marked graph")
@@ -81,6 +86,23 @@ def _is_one(series: Series) -> bool:
     return series.step == 0 and bool((series.pattern == 1).all())
 
 
+def _is_ever_positive(series: Series) -> bool:
+    """Whether a series is anything but 0; a single value, the common case, is not worth a call into numpy."""
+    return series.pattern.item(0) > 0 or ((series.period > 1 or series.step > 0) and series.maximum() > 0)
+
+
+def _remembering(fact: Callable[[Series], Fact]) -> Callable[[Series], Fact]:
+    """A fact about series that is found once for each: plans of many stages share theirs."""
+    known: dict[int, Fact] = {}
+
+    def find(series: Series) -> Fact:
+        if id(series) not in known:
+            known[id(series)] = fact(series)
+        return known[id(series)]
+
+    return find
+
+
 def _needs(plan: Plan) -> tuple[list[list[_Needs]], list[list[_Needs]]] | None:
     """What the starts and the ends of each actor's firings wait for; None if the plan is no marked graph."""
     if len({actor.firings for actor in plan.actors}) != 1 or plan.actors[0].firings == 0:
@@ -89,13 +111,14 @@ def _needs(plan: Plan) -> tuple[list[list[_Needs]], list[list[_Needs]]] | None:
     ends: list[list[_Needs]] = [[] for _ in plan.actors]
     writers = {out.channel: (i, out.put) for i, a in enumerate(plan.actors) for out in a.outputs}
     readers = {port.channel: (i, port) for i, a in enumerate(plan.actors) for port in a.inputs}
+    is_one, offset = _remembering(_is_one), _remembering(_offset)
     for index, channel in enumerate(plan.channels):
         if index not in writers or index not in readers:
             return None
         (writer, put), (reader, port) = writers[index], readers[index]
-        need, free = _offset(port.need), _offset(port.free)
+        need, free = offset(port.need), offset(port.free)
         # A reader that gives back k + 1 in all frees one token a firing from its first firing on; windows do not.
-        if not _is_one(put) or need is None or free != 0 or channel.initial < need:
+        if not is_one(put) or need is None or free != 0 or channel.initial < need:
             return None
         starts[reader].append(_Needs(writer, channel.initial - need, col.ARRIVAL))
         if channel.capacity is not None:
@@ -129,7 +152,7 @@ def _order(plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]]) -> 
 
 
 def _flatten(
-    plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]], order: list[int], block: int
+    plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]], order: list[int], block: int, ticks: list[Ints]
 ) -> tuple[tuple[Ints, Ints], Ints, list[_Columns]]:
     """Memory and working columns (0 in front of each), the columns that are kept, and where each actor's begin in them.
 
@@ -139,8 +162,8 @@ def _flatten(
     pad = max(1, max((n.lag for needs in (starts, ends) for wanted in needs for n in wanted), default=1))
     is_plain = [_is_plain(actor, starts[i], ends[i]) for i, actor in enumerate(plan.actors)]
     tile = _TILE if 2 <= block < 4 and all(is_plain) and pad < _TILE < firings else 0
-    columns, constants = _columns(plan, ends, pad, tile or firings)
-    work = np.zeros(constants + len(plan.actors), dtype=np.int64)
+    columns, cells = _columns(plan, ends, pad, tile or firings)
+    work = np.zeros(cells, dtype=np.int64)
     kept_columns, cells = _columns(plan, ends, 0, firings) if tile else (columns, 0)
     kept = np.empty(cells, dtype=np.int64) if tile else work
     memory = Memory()
@@ -149,20 +172,25 @@ def _flatten(
     rows = np.zeros((len(plan.actors), col.ACTOR_COLUMNS), dtype=np.int64)
     run[[col.ACTORS, col.ACTORS_END]] = memory.place(rows), memory.size
     run[[col.BLOCK, col.TILE, col.PAD, col.FIRINGS]] = block, tile, pad, firings
-    for row, index in zip(rows, order, strict=True):
+    for place, index in enumerate(order):
         actor = plan.actors[index]
-        row[[col.START, col.SERVED, col.END, col.ANY_ARRIVAL]] = columns[index]
-        row[[col.KEPT_START, col.KEPT_SERVED, col.KEPT_END]] = kept_columns[index][:3]
+        start, served, end, arrival = columns[index]
         waits, holds = ([columns[n.actor][n.column] - n.lag for n in needs[index]] for needs in (starts, ends))
         if is_plain[index]:
-            work[constants + index] = actor.compute[0]
-            served = kept[kept_columns[index][1] :][:firings]
-            _make_plain(row, actor, waits, holds, served, constants + index)
+            # A stage that waits for less waits for its own last departure again.
+            one, two = [*waits, end - 1, end - 1][:2]
+            held = holds[0] if holds else end - 1
+            times, step = ticks[index].ctypes.data, int(ticks[index].size > 1)
+            rows[place, : col.OVERLAPS] = start, served, end, one, two, held, times, step
+            rows[place, col.PLAIN] = 1
+            rows[place, col.KEPT_START :][:3] = kept_columns[index][:3]
             continue
+        row = rows[place]
+        row[[col.START, col.SERVED, col.END, col.ANY_ARRIVAL]] = start, served, end, arrival
         row[col.OVERLAPS] = _overlaps(actor)
         row[col.COMPUTE] = memory.cursor_at(actor.compute)
-        row[col.RELEASE] = memory.cursor_at(actor.release) if actor.release.maximum() > 0 else -1
-        row[col.LATENCY] = memory.cursor_at(actor.latency) if actor.latency.maximum() > 0 else -1
+        row[col.RELEASE] = memory.cursor_at(actor.release) if _is_ever_positive(actor.release) else -1
+        row[col.LATENCY] = memory.cursor_at(actor.latency) if _is_ever_positive(actor.latency) else -1
         row[[col.WAITS, col.WAITS_END]] = memory.place(np.array(waits, dtype=np.int64)), memory.size
         row[[col.HOLDS, col.HOLDS_END]] = memory.place(np.array(holds, dtype=np.int64)), memory.size
     return (memory.joined(), work), kept, kept_columns
@@ -178,7 +206,7 @@ def _columns(plan: Plan, ends: list[list[_Needs]], pad: int, length: int) -> tup
     for index, actor in enumerate(plan.actors):
         start, served = used, used + width
         end = served + width if ends[index] or _overlaps(actor) else served
-        arrival = end + width if actor.latency.maximum() > 0 else end
+        arrival = end + width if _is_ever_positive(actor.latency) else end
         used = arrival + width
         columns.append((start, served, end, arrival))
     return columns, used
@@ -188,23 +216,15 @@ def _is_plain(actor: Actor, waits: list[_Needs], holds: list[_Needs]) -> bool:
     """Whether a stage waits for two times at most, is held by one, and has no releases, latency or overlap."""
     if len(waits) > 2 or len(holds) > 1 or _overlaps(actor):
         return False
-    return actor.release.maximum() <= 0 and actor.latency.maximum() <= 0
+    return not _is_ever_positive(actor.release) and not _is_ever_positive(actor.latency)
 
 
-def _make_plain(row: Ints, actor: Actor, waits: list[int], holds: list[int], served: Ints, constant: int) -> None:
-    """Fill the cells of a plain stage; compute times that differ go to the ``served`` column.
-
-    A stage that waits for less waits for its own last departure again.
-    """
-    own = int(row[col.END]) - 1
-    row[col.PLAIN] = 1
-    row[col.ONE], row[col.TWO] = [*waits, own, own][:2]
-    row[col.HELD] = holds[0] if holds else own
-    row[col.TIMES] = constant
-    if not is_constant(actor.compute):
-        row[col.TIMES], row[col.TIMES_STEP] = row[col.SERVED], 1
-        is_full = actor.compute.period >= actor.firings
-        served[:] = actor.compute.pattern[: actor.firings] if is_full else actor.compute.array()
+def _ticks(actor: Actor) -> Ints:
+    """The compute times of an actor: one that always holds, or one a firing."""
+    if is_constant(actor.compute):
+        return actor.compute.pattern[:1]
+    is_full = actor.compute.period >= actor.firings
+    return actor.compute.pattern if is_full else actor.compute.array()
 
 
 def _overlaps(actor: Actor) -> bool:

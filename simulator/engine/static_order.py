@@ -65,8 +65,8 @@ def run_chase(plan: Plan) -> Trace | None:
 
 def complete_trace(plan: Plan, start: list[Ints], served: list[Ints], end: list[Ints], how: str) -> Trace:
     """The Trace of a run in which everything has departed."""
-    nothing = np.zeros((), dtype=np.bool_)
-    void = tuple(np.broadcast_to(nothing, actor.firings) for actor in plan.actors)
+    nothing = {n: np.broadcast_to(np.zeros((), dtype=np.bool_), n) for n in {actor.firings for actor in plan.actors}}
+    void = tuple(nothing[actor.firings] for actor in plan.actors)
     now = max((int(column[-1]) for column in end if column.size), default=0)
     reason = f"static order ({how}): no resource is contended, no server shared"
     return Trace(tuple(start), tuple(served), tuple(end), void, now, True, "compiled", reason)
