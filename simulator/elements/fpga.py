@@ -106,6 +106,13 @@ class Fpga(Element):
             self._stage(work, operator, granularity, name, options, (i == 0, i < main))
             for i, (operator, name) in enumerate(zip(chain, names, strict=True))
         ]
+        read = {window.source for stage in stages for window in stage.windows}
+        made = [
+            _filters(source, shape, stages[main].pieces)
+            for source, shape in enumerate(layer.in_shapes)
+            if source not in read
+        ]
+        stages[main] = replace(stages[main], windows=(*stages[main].windows, *made))
         if chain[-1].name not in ("dma_out", "duplicate"):
             stages[-1] = replace(stages[-1], output_bytes=None)
         return [in_batches(stage, assignment.batch) for stage in stages]
@@ -198,6 +205,14 @@ class Fpga(Element):
             name = str(stages[0].detail.get("engine", layer))
             used[name] = largest_of(used[name], own) if name in used else own
         check_device(self.config.device, used, self.name)
+
+
+def _filters(source: int, shape: Sequence[int], pieces: int) -> Window:
+    """Filters that another layer makes: needed whole from the first piece on, and kept until the last."""
+    whole = math.prod(shape)
+    free = np.zeros(pieces, dtype=np.int64)
+    free[-1] = whole
+    return Window(np.full(pieces, whole, dtype=np.int64), free, source)
 
 
 def _evenly(total: float | None, count: int) -> Floats | None:
