@@ -107,6 +107,24 @@ class LayerWork:
         written: Floats = self.group.output_bytes * self.output_kept * self.output_positions * self.executed
         return written
 
+    def each_frame(self, frames: int) -> LayerWork:
+        """The same work with an entry for each of so many frames, also where all are alike."""
+        shape = (frames,)
+        return replace(
+            self,
+            macs=np.broadcast_to(self.macs, shape),
+            ops={kind: np.broadcast_to(values, shape) for kind, values in self.ops.items()},
+            fraction=np.broadcast_to(self.fraction, shape),
+            input_kept=np.broadcast_to(self.input_kept, shape),
+            output_kept=np.broadcast_to(self.output_kept, shape),
+            input_density=np.broadcast_to(self.input_density, shape),
+            weight_kept=np.broadcast_to(self.weight_kept, shape),
+            executed=np.broadcast_to(self.executed, shape),
+            extra={kind: np.broadcast_to(values, shape) for kind, values in self.extra.items()},
+            input_positions=np.broadcast_to(self.input_positions, shape),
+            output_positions=np.broadcast_to(self.output_positions, shape),
+        )
+
     @classmethod
     def static(cls, group: LayerGroup) -> LayerWork:
         """Every frame asks the dense work of the layer, once."""

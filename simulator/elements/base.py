@@ -160,6 +160,8 @@ class Element(ABC):
     def stages(self, work: LayerWork, assignment: Assignment) -> Sequence[Stage]:
         """The stages that do one layer's work, in dataflow order, the last one writing the layer's output.
 
+        :func:`simulator.elements.one_stage.one_stage` makes the common one: a layer that takes so many cycles a frame.
+        What is returned is checked (:mod:`simulator.elements.checked`): shapes, signs, and that every input is read.
         Raises ``PlatformError`` naming element, layer and what is supported, where the layer cannot run here.
         """
 

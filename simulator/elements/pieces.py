@@ -29,6 +29,8 @@ def split_cycles(frame_cycles: Ints, work: LayerWork, pieces: int) -> Ints:
 
 def split_amounts(frame_amounts: Floats, work: LayerWork, pieces: int) -> Floats:
     """Real amounts a frame (bytes, joules) of shape (frames or 1,) as (frames or 1, pieces), spread as the work is."""
+    if pieces == 1:
+        return frame_amounts[:, None]
     share: Floats = np.diff(cumulative_share(work, pieces), axis=1, prepend=0.0)
     return frame_amounts[:, None] * share
 

@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, ClassVar
 
-import numpy as np
 from pydantic import Field, field_validator
 
-from simulator.elements.base import Assignment, Element, ElementConfig, Stage, dynamic_energy
-from simulator.elements.pieces import split_amounts, split_cycles, whole_cycles, windows_of
+from simulator.elements.base import Assignment, Element, ElementConfig, Stage
+from simulator.elements.one_stage import one_stage
 from simulator.errors import PlatformError, did_you_mean
 from simulator.units import Cycles, Duration
 from workloads.tokens import LayerWork
-from workloads.windows import layer_window
 
 #: Kinds of operations that layers count (see :mod:`workloads.inference`), and the multiply-accumulate.
 KINDS = ("mac", "add", "compare", "copy", "div", "erf", "exp", "log", "max", "min", "mul", "pow", "sigmoid", "tanh")
@@ -59,23 +57,7 @@ class Scalar(Element):
         for kind, count in work.ops.items():
             busy = busy + count * config.cycles.get(kind, config.other)
         overhead = float(config.overhead * self.clock_hz)
-        geometry = layer_window(work.layer, assignment.granularity)
-        cycles = whole_cycles((busy / config.lanes + overhead) * work.executed)
-        pieces = geometry.pieces
-        return [
-            Stage(
-                name="",
-                pieces=pieces,
-                cycles=split_cycles(cycles, work, pieces),
-                windows=windows_of(geometry),
-                written=geometry.written,
-                read_bytes=split_amounts(np.asarray(work.input_bytes, dtype=np.float64), work, pieces),
-                write_bytes=split_amounts(np.asarray(work.output_bytes, dtype=np.float64), work, pieces),
-                energy_pj={
-                    cause: split_amounts(amount, work, pieces) for cause, amount in dynamic_energy(config, work).items()
-                },
-            )
-        ]
+        return [one_stage(config, work, assignment, busy / config.lanes + overhead)]
 
 
 def _names(options: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from simulator.elements.base import Stage, Window
+from simulator.elements.checked import stages_of
 from simulator.elements.neuromorphic import Neuromorphic
 from simulator.errors import MappingError
 from simulator.lowered import ActorNote, ChannelNote, Lowered, Role
@@ -123,6 +124,8 @@ class _Lowering:
         assignment = self.mapping.assignments[group.name]
         element = self.platform.processing_elements[assignment.element]
         work = dataclasses.replace(self.stream.work[group.name], group=self.mapping.groups[group.name])
+        if self.stream.frames % assignment.batch:
+            work = work.each_frame(self.stream.frames)  # the last batch holds fewer
         place = Place(self.platform, element, memory_of(self.platform, element.name), priority)
         sources = [self._reachable(self.ports[name], element.name, priority) for name in group.inputs]
         if isinstance(element, Neuromorphic):
@@ -132,7 +135,7 @@ class _Lowering:
             is_read = self._leaves(group, element.name)
             self.ports[group.name] = chip.add_layer(group, work, assignment, sources, is_read)
             return
-        stages = list(element.stages(work, assignment))
+        stages = stages_of(element, work, assignment, self.stream.frames)
         if element.streaming:
             stages = self._with_boundary(group, work, stages, sources, element.name)
         self.stages.setdefault(element.name, {})[group.name] = stages

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from simulator.elements.base import Assignment, Element
+from simulator.elements.checked import stages_of
 from simulator.elements.precision import in_precision
 from simulator.errors import MappingError, PlatformError, did_you_mean
 from simulator.mapping.estimate import memory_bandwidth, stage_seconds
@@ -106,7 +107,7 @@ def _price(
     for i, draft, options in zip(able, drafts, extra, strict=True):
         assignment = dataclasses.replace(draft, options={**options, **draft.options})
         try:
-            stages = element.stages(works[i], assignment)
+            stages = stages_of(element, works[i], assignment)
         except PlatformError as error:
             costs[i][element.name] = _NEVER
             reasons[i][element.name] = str(error)
