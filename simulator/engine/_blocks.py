@@ -7,8 +7,6 @@ from simulator.engine import _marked_columns as col
 from simulator.engine._channels import advance
 from simulator.engine._jit import Cells, called, cells, inlined
 
-_BYTES = 8
-
 
 @inlined
 def plain_block(m: Cells, t: Cells, actor: int, first: int, last: int) -> None:
@@ -92,6 +90,9 @@ def tile_by_tile(m: Cells, t: Cells, kept: Cells) -> None:
     firings, pad = m[col.FIRINGS], m[col.PAD]
     for first in range(0, firings, m[col.TILE]):
         count = min(m[col.TILE], firings - first)
+        for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
+            if m[actor + col.TIMES_STEP] != 0:
+                copy(t, m[actor + col.SERVED], cells(m[actor + col.GIVEN_TIMES]), first, count)
         pair_by_pair(m, t, count)
         for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
             start, served, end = m[actor + col.START], m[actor + col.SERVED], m[actor + col.END]
@@ -99,7 +100,6 @@ def tile_by_tile(m: Cells, t: Cells, kept: Cells) -> None:
             copy(kept, m[actor + col.KEPT_END] + first, t, end, count)
             copy(t, start - pad, t, start + count - pad, pad)
             copy(t, end - pad, t, end + count - pad, pad)
-            m[actor + col.TIMES] += count * m[actor + col.TIMES_STEP] * _BYTES
             if served != end:
                 copy(kept, m[actor + col.KEPT_SERVED] + first, t, served, count)
 

@@ -16,6 +16,7 @@ ONE, TWO, HELD, TIMES, TIMES_STEP = 3, 4, 5, 6, 7
 # departure.
 OVERLAPS, COMPUTE, RELEASE, LATENCY, WAITS, WAITS_END, HOLDS, HOLDS_END, ANY_ARRIVAL, PLAIN = range(8, 18)
 
-# Where the columns of start, served and end are kept when the recurrence runs on tiles of them.
-KEPT_START, KEPT_SERVED, KEPT_END = range(18, 21)
+# Where the columns of start, served and end are kept when the recurrence runs on tiles of them. A tile of compute times
+# that differ is fetched from GIVEN_TIMES into the served column, and stands there until the firing is served.
+KEPT_START, KEPT_SERVED, KEPT_END, GIVEN_TIMES = range(18, 22)
 ACTOR_COLUMNS = 24

@@ -23,7 +23,7 @@ Fact = TypeVar("Fact")
 _LONGEST_BLOCK = 512
 """Firings of an actor in one go: what the block touches stays in the cache."""
 
-_TILE = 256
+_TILE = 128
 """Firings of all actors whose times stay in the cache, where an actor can go on by a few firings only."""
 
 _Columns = tuple[int, int, int, int]
@@ -181,6 +181,9 @@ def _flatten(
             one, two = [*waits, end - 1, end - 1][:2]
             held = holds[0] if holds else end - 1
             times, step = ticks[index].ctypes.data, int(ticks[index].size > 1)
+            rows[place, col.GIVEN_TIMES] = times
+            if tile and step:
+                times = work.ctypes.data + 8 * served
             rows[place, : col.OVERLAPS] = start, served, end, one, two, held, times, step
             rows[place, col.PLAIN] = 1
             rows[place, col.KEPT_START :][:3] = kept_columns[index][:3]
