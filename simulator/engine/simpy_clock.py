@@ -45,7 +45,7 @@ class Clock(simpy.Environment):
                 woken.pop()(None)
             if not queue:
                 return False
-            self._now, _, _, event = heappop(queue)
+            self._now, _, _, event = heappop(queue)  # type: ignore[assignment]  # whole ticks
             callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
             for callback in callbacks:
                 callback(event)

@@ -1,4 +1,4 @@
-"""Random plans that repeat: consistent dataflow graphs over many iterations, with every feature that may be fast-forwarded."""
+"""Random plans that repeat: consistent dataflow graphs over many iterations, with all that may be fast-forwarded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def periodic_plans(draw: st.DrawFn, *, iterations: int = 60) -> Plan:
     def connect(writer: int, reader: int, initial: int) -> None:
         put, take = q[reader] // gcd(q[writer], q[reader]), q[writer] // gcd(q[writer], q[reader])
         least = put + take - gcd(put, take) + initial
-        capacity = draw(st.sampled_from((None, least, least + take, 2 * (put + take) + initial, 4 * (put + take) + initial)))
+        roomy = put + take
+        capacity = draw(st.sampled_from((None, least, least + take, 2 * roomy + initial, 4 * roomy + initial)))
         rule = draw(st.sampled_from((None, None, *Discipline)))
         outputs[writer].append(Output(len(channels), Series.constant(put, q[writer] * iterations)))
         count = Series.counting(q[reader] * iterations, take)
@@ -58,7 +59,8 @@ def periodic_plans(draw: st.DrawFn, *, iterations: int = 60) -> Plan:
         frame = Series.full(np.arange(n) // times)
         actors.append(
             Actor(
-                f"actor{index}", resource, release, Series.periodic(pattern, n), Series.constant(latency, n), frame, frame,
+                f"actor{index}", resource, release, Series.periodic(pattern, n), Series.constant(latency, n),
+                frame, frame,
                 tuple(inputs[index]), tuple(outputs[index]), tuple(flows),
                 slots=draw(st.integers(1, resources[resource].slots)) if resource is not None else 1,
                 priority=draw(st.integers(0, 2)), concurrency=draw(st.sampled_from((1, 1, 1, 2, 3, 100))),

@@ -23,13 +23,14 @@ MOST = 400_000
 @pytest.mark.parametrize("name", platforms.names())
 def test_both_engines_agree_on_every_platform(name: str) -> None:
     platform, compared = load_platform(name), 0
+    refusals: list[str] = []
     for network in NETWORKS:
         for arrivals, lossy in ((None, False), ("poisson:900Hz", False), ("periodic:2kHz,jitter=100us", True)):
             stream = replace(static_stream(load_network(network), 4, arrivals, 3), lossy=lossy)
             try:
                 plan = lower(platform, stream).plan
-            except UserError as error:
-                assert "can run nowhere" in str(error)  # spiking chips run no layers of these networks
+            except UserError as error:  # spiking chips run no layers of these networks
+                refusals.append(str(error))
                 continue
             if plan.firings > MOST:
                 continue
@@ -39,4 +40,5 @@ def test_both_engines_agree_on_every_platform(name: str) -> None:
                     assert np.array_equal(a, b), (network, arrivals, column)
             assert (found.now, found.complete) == (expected.now, True)
             compared += 1
+    assert all("can run nowhere" in refusal for refusal in refusals)
     assert compared == 3 * len(NETWORKS) or name not in {"rk3399", "t4-server", "tpu-v1", "u250", "zcu104"}
