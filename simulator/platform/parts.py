@@ -82,7 +82,9 @@ class MemoryConfig(_Clocked):
     efficiency: Share = Field(1.0, description="Share of the peak that long mixed traffic reaches")
     read_efficiency: Share | None = Field(None, description="Share that reads alone reach; 'efficiency' unless given")
     write_efficiency: Share | None = Field(None, description="Share that writes alone reach; 'efficiency' unless given")
-    latency: ClockedDuration = Field(Span(Fraction(0), False), description="From a request to its first byte")
+    latency: ClockedDuration = Field(
+        Span(Fraction(0), False), description="From a request to its first byte; DMA transfers pay it"
+    )
     banks: Count = Field(1, description="Banks that are accessed independently; the bandwidth is that of all")
     interleaved: bool = Field(True, description="Addresses go round the banks; if not, a user reaches one at a time")
     serves: tuple[str, ...] | None = Field(
