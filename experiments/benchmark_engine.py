@@ -313,7 +313,8 @@ def plot(rows: Sequence[tuple[str, int, float]], path: Path) -> None:
         points = [(count, seconds) for model, count, seconds in rows if model == name]
         if points:
             axes.loglog(*zip(*points, strict=True), color=colour, marker=MARKERS[name], label=name)
-    axes.set(xlabel="firings", ylabel="seconds", title="Cost grows with the firings, from a start of its own")
+    title = "Beyond a start of its own, every engine takes time in proportion to the firings"
+    axes.set(xlabel="firings", ylabel="seconds", title=title)
     axes.grid(True, which="major", alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=150)

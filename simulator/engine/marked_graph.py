@@ -163,40 +163,59 @@ def _flatten(
     is_plain = [_is_plain(actor, starts[i], ends[i]) for i, actor in enumerate(plan.actors)]
     tile = _TILE if 2 <= block < 4 and all(is_plain) and pad < _TILE < firings else 0
     columns, cells = _columns(plan, ends, pad, tile or firings)
-    work = np.zeros(cells, dtype=np.int64)
+    constants = cells
+    work = np.zeros(constants + len(plan.actors), dtype=np.int64)
+    work[constants:] = [one[0] for one in ticks]
     kept_columns, cells = _columns(plan, ends, 0, firings) if tile else (columns, 0)
     kept = np.empty(cells, dtype=np.int64) if tile else work
     memory = Memory()
     run = np.zeros(col.RUN_COLUMNS, dtype=np.int64)
     memory.place(run)
-    rows = np.zeros((len(plan.actors), col.ACTOR_COLUMNS), dtype=np.int64)
-    run[[col.ACTORS, col.ACTORS_END]] = memory.place(rows), memory.size
-    run[[col.BLOCK, col.TILE, col.PAD, col.FIRINGS]] = block, tile, pad, firings
-    for place, index in enumerate(order):
-        actor = plan.actors[index]
-        start, served, end, arrival = columns[index]
+    at_work = _address(work)
+    rows = []
+    for index in order:
         waits, holds = ([columns[n.actor][n.column] - n.lag for n in needs[index]] for needs in (starts, ends))
         if is_plain[index]:
-            # A stage that waits for less waits for its own last departure again.
-            one, two = [*waits, end - 1, end - 1][:2]
-            held = holds[0] if holds else end - 1
-            times, step = ticks[index].ctypes.data, int(ticks[index].size > 1)
-            rows[place, col.GIVEN_TIMES] = times
-            if tile and step:
-                times = work.ctypes.data + 8 * served
-            rows[place, : col.OVERLAPS] = start, served, end, one, two, held, times, step
-            rows[place, col.PLAIN] = 1
-            rows[place, col.KEPT_START :][:3] = kept_columns[index][:3]
-            continue
-        row = rows[place]
-        row[[col.START, col.SERVED, col.END, col.ANY_ARRIVAL]] = start, served, end, arrival
-        row[col.OVERLAPS] = _overlaps(actor)
-        row[col.COMPUTE] = memory.cursor_at(actor.compute)
-        row[col.RELEASE] = memory.cursor_at(actor.release) if _is_ever_positive(actor.release) else -1
-        row[col.LATENCY] = memory.cursor_at(actor.latency) if _is_ever_positive(actor.latency) else -1
-        row[[col.WAITS, col.WAITS_END]] = memory.place(np.array(waits, dtype=np.int64)), memory.size
-        row[[col.HOLDS, col.HOLDS_END]] = memory.place(np.array(holds, dtype=np.int64)), memory.size
+            given = _address(ticks[index]) if ticks[index].size > 1 else 0
+            fetched = columns[index][1] if given and tile else constants + index
+            times = given if given and not tile else at_work + fetched * work.itemsize
+            rows.append(_plain_row(columns[index], kept_columns[index], waits, holds, (times, int(given > 0), given)))
+        else:
+            rows.append(_any_row(memory, plan.actors[index], columns[index], waits, holds))
+    run[[col.ACTORS, col.ACTORS_END]] = memory.place(np.array(rows, dtype=np.int64)), memory.size
+    run[[col.BLOCK, col.TILE, col.PAD, col.FIRINGS]] = block, tile, pad, firings
     return (memory.joined(), work), kept, kept_columns
+
+
+def _address(cells: Ints) -> int:
+    """Where an array stands."""
+    return int(cells.__array_interface__["data"][0])
+
+
+def _plain_row(
+    columns: _Columns, kept: _Columns, waits: list[int], holds: list[int], times: tuple[int, int, int]
+) -> list[int]:
+    """The cells of a plain stage. One that waits for less waits for its own last departure again."""
+    start, served, end, arrival = columns
+    one, two = [*waits, end - 1, end - 1][:2]
+    row = [start, served, end, one, two, holds[0] if holds else end - 1, *times[:2]]
+    row += [0] * (col.ACTOR_COLUMNS - len(row))
+    row[col.ANY_ARRIVAL], row[col.PLAIN], row[col.GIVEN_TIMES] = arrival, 1, times[2]
+    row[col.KEPT_START], row[col.KEPT_SERVED], row[col.KEPT_END] = kept[:3]
+    return row
+
+
+def _any_row(memory: Memory, actor: Actor, columns: _Columns, waits: list[int], holds: list[int]) -> list[int]:
+    """The cells of any other actor."""
+    row = [0] * col.ACTOR_COLUMNS
+    row[col.START], row[col.SERVED], row[col.END], row[col.ANY_ARRIVAL] = columns
+    row[col.OVERLAPS] = int(_overlaps(actor))
+    row[col.COMPUTE] = memory.cursor_at(actor.compute)
+    row[col.RELEASE] = memory.cursor_at(actor.release) if _is_ever_positive(actor.release) else -1
+    row[col.LATENCY] = memory.cursor_at(actor.latency) if _is_ever_positive(actor.latency) else -1
+    row[col.WAITS], row[col.WAITS_END] = memory.place(np.array(waits, dtype=np.int64)), memory.size
+    row[col.HOLDS], row[col.HOLDS_END] = memory.place(np.array(holds, dtype=np.int64)), memory.size
+    return row
 
 
 def _columns(plan: Plan, ends: list[list[_Needs]], pad: int, length: int) -> tuple[list[_Columns], int]:
