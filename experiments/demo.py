@@ -174,7 +174,7 @@ def _draw_bars(axis: Axes, label: str, titles: list[str], values: list[float | N
     places = range(len(titles))
     axis.barh(places, [value or 0.0 for value in values], color=colours, height=0.7)
     for place, value in zip(places, values, strict=True):
-        text = "not modelled" if value is None else f"{value:.3g}"
+        text = "not modelled" if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
         axis.text((value or 0.0), place, f" {text}", va="center", fontsize="small")
     axis.set_yticks(places, titles)
     axis.set_ylim(len(titles) - 0.5, -0.5)
