@@ -14,6 +14,7 @@ from simulator.platform import Platform, load_platform
 from simulator.simulation import simulate
 from workloads.builder import NetworkBuilder
 from workloads.network import Network
+from workloads.zoo.finn import cnv
 
 MAPPINGS = Path(__file__).parent / "mappings"
 _SUM_BITS = 16
@@ -86,20 +87,7 @@ def folded(layers: Mapping[str, Mapping[str, Any]], granularity: str) -> Mapping
 
 def cnv_bnn_pynq(precision: str) -> Network:
     """CNV as the BNN-PYNQ overlay has it: 64 outputs of the last layer, 54 of them padding, and no label select."""
-    weight_bits, activation_bits = int(precision[1]), int(precision[3])
-    b = NetworkBuilder(f"cnv-{precision}-overlay", number="int", weight_bits=weight_bits, activation_bits=8)
-    x = b.activation(b.input((3, 32, 32)), "threshold", name="input_threshold")
-    for number, channels in enumerate((64, 64, 128, 128, 256, 256)):
-        x = b.conv(x, channels, 3, bias=False, name=f"conv{number}", bits=_SUM_BITS)
-        x = b.activation(x, "threshold", name=f"conv{number}_threshold", bits=activation_bits)
-        if number in (1, 3):
-            x = b.max_pool(x, 2, name=f"pool{number // 2}")
-    x = b.flatten(x, name="flatten")
-    for number in (0, 1):
-        x = b.dense(x, 512, bias=False, name=f"fc{number}", bits=_SUM_BITS)
-        x = b.activation(x, "threshold", name=f"fc{number}_threshold", bits=activation_bits)
-    b.dense(x, 64, bias=False, name="fc2", bits=_SUM_BITS)
-    return b.build()
+    return dataclasses.replace(cnv(precision, outputs=64), name=f"cnv-{precision}-overlay")
 
 
 def cnv_bnn_pynq_rules(precision: str, granularity: str = "pixel") -> MappingRules:

@@ -20,8 +20,14 @@ def _bits(precision: str) -> tuple[int, int]:
     return int(weights), int(activations)
 
 
-def cnv(precision: str = "w1a1") -> Network:
-    """Six unpadded 3 x 3 convolutions and three dense layers on 32 x 32 images; the image keeps its 8 bits."""
+CLASSES = 10
+
+
+def cnv(precision: str = "w1a1", outputs: int = CLASSES) -> Network:
+    """Six unpadded 3 x 3 convolutions and three dense layers on 32 x 32 images; the image keeps its 8 bits.
+
+    More ``outputs`` than classes is a last layer padded for the fabric, whose host selects the label itself.
+    """
     weight_bits, activation_bits = _bits(precision)
     b = NetworkBuilder(f"cnv-{precision}", number="int", weight_bits=weight_bits, activation_bits=8)
     x = b.activation(b.input((3, 32, 32)), "threshold", name="input_threshold")
@@ -34,8 +40,9 @@ def cnv(precision: str = "w1a1") -> Network:
     for number in (0, 1):
         x = b.dense(x, 512, bias=False, name=f"fc{number}", bits=_SUM_BITS)
         x = b.activation(x, "threshold", name=f"fc{number}_threshold", bits=activation_bits)
-    x = b.dense(x, 10, bias=False, name="fc2", bits=_SUM_BITS)
-    b.arg_max(x, name="label_select")
+    x = b.dense(x, outputs, bias=False, name="fc2", bits=_SUM_BITS)
+    if outputs == CLASSES:
+        b.arg_max(x, name="label_select")
     return b.build()
 
 
