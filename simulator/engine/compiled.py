@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from simulator.engine import _columns as col
 from simulator.engine.arrays import State, flatten
 from simulator.engine.fast_forward import Watch
 from simulator.engine.growth import grow
+from simulator.engine.settled import settled
 from simulator.engine.static_order import run_static_order, why_not_static
 from simulator.errors import PlanError
 from simulator.plan import Ints, Plan
@@ -38,13 +40,14 @@ def run_compiled(
     ``reason`` says why or why not. Raises ``DeadlockError`` when nothing can move and firings remain.
     """
     _fits(plan)
-    why_events = _why_events(plan, until, path)
+    plain = settled(plan)
+    why_events = _why_events(plain, until, path)
     if not why_events:
-        found = run_static_order(plan)
+        found = run_static_order(plain)
         if found is not None:
             if progress:
                 progress(found.now, plan.firings, plan.firings)
-            return found
+            return found if plain is plan else replace(found, reason=f"{found.reason}; its flows never hold anybody up")
         why_events = "its order is static, but it does not run to its end"
     state, outcome = drive(flatten(plan), until=until, progress=progress, firings=plan.firings)
     trace = _trace(plan, state, outcome, until, f"event loop: {why_events}")

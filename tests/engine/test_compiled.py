@@ -105,7 +105,7 @@ def test_the_reason_says_why_events_are_needed() -> None:
     assert run_compiled(shared).reason == "event loop: resource 'r0' is contended"
     alone = plan(actor("a", 3, 2, resource=0), resources=[1])
     assert run_compiled(alone).reason.startswith("static order")
-    moving = plan(actor("a", 2, 1, flows=[(0, 4, None)]), servers=[2])
+    moving = plan(*(actor(name, 2, 1, flows=[(0, 4, None)]) for name in "ab"), servers=[2])
     assert run_compiled(moving).reason == "event loop: 'a' moves data through server 's0'"
 
 
