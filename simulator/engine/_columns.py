@@ -41,7 +41,10 @@ INFINITY = (1 << 63) - 1
     SERVERS_END,
     COLUMN_LENGTH,  # distance between the columns of start, served and end
     LOSSY,  # whether the plan has a lossy source
-    VOID_FRAMES,  # address of one mark a frame
+    VOID_FRAMES,  # address of the ring of void frames: frame + 1 stands at frame & VOID_FOLD if the frame is void
+    VOID_FOLD,
+    VOID_FROM,  # frames before this one are served and matter no more; looked up when the ring seems full
+    VOID_TO,  # frames from this one on are not void yet
     COUNTING,  # whether aggregates are kept instead of columns
     BINS,  # of a histogram
     GROW_RING,  # which ring is full, and whose
@@ -52,8 +55,8 @@ INFINITY = (1 << 63) - 1
     ANCHOR_SEEN,
     COMPARISONS,  # with the present snapshot, and how many there may be before the next one is taken
     MOST_COMPARISONS,
-) = range(39)
-RUN_COLUMNS = 40
+) = range(42)
+RUN_COLUMNS = 44
 
 # A cursor walks a Series without divisions: VALUE is the value at the cursor's firing.
 VALUE, POSITION, RAISED, FIRST, LAST, STEP, KIND = range(7)
@@ -184,4 +187,4 @@ OVERLAP_COLUMNS = 3
 # Why the event loop returned. GROW: a ring is full; SNAPSHOT: a new one is due; RECURRED: the state is that of the
 # snapshot.
 RUNNING, FINISHED, STUCK, PAUSED, PAST_UNTIL, GROW, SNAPSHOT, RECURRED = range(8)
-FLIGHT_RING, TRAVEL_RING, MARKS_RING = range(3)
+FLIGHT_RING, TRAVEL_RING, MARKS_RING, VOID_RING = range(4)

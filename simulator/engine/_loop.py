@@ -10,9 +10,11 @@ from simulator.engine._arbiter import join_queue, leave_queue
 from simulator.engine._channels import fits
 from simulator.engine._firing import arrive, depart, end_part, may_depart, note_wait, pass_void, start
 from simulator.engine._jit import Cells, called, inlined
-from simulator.engine._lossy import await_decision, is_void
+from simulator.engine._lossy import await_decision, has_space_for_frames, is_void
 from simulator.engine._servers import end_flow, mark_stale, settle_server
 from simulator.engine._timers import next_leaf, next_time, pop_overlap, set_timer
+
+IS_VOID, RING_IS_FULL = -1, -2
 
 
 @inlined
@@ -34,6 +36,8 @@ def go_on(m: Cells, t: Cells, actor: int, now: int) -> bool:
                 return ask_to_grow(m, col.FLIGHT_RING, actor)
             cause = waits_for(m, actor, firing, under_way, now)
             if cause < 0:
+                if cause == RING_IS_FULL:
+                    return ask_to_grow(m, col.VOID_RING, actor)
                 if not has_space_behind(m, actor):
                     return False
                 note_wait(m, actor, 0, now)
@@ -52,7 +56,10 @@ def go_on(m: Cells, t: Cells, actor: int, now: int) -> bool:
 
 @inlined
 def waits_for(m: Cells, actor: int, firing: int, under_way: int, now: int) -> int:
-    """The first thing that keeps an actor from starting; 0: nothing, -1: its next firing is void and passes."""
+    """The first thing that keeps an actor from starting; 0: nothing, IS_VOID: its next firing is void and passes.
+
+    RING_IS_FULL: its frames can not be decided before the ring of void frames has grown.
+    """
     if m[actor + col.RELEASE] >= 0:
         release = m[m[actor + col.RELEASE] + col.VALUE]
         if release > now:
@@ -66,8 +73,10 @@ def waits_for(m: Cells, actor: int, firing: int, under_way: int, now: int) -> in
         if is_void(m, actor):
             if m[actor + col.READY] >= 0:
                 leave_queue(m, actor)
-            return -1 if under_way == 0 else col.WAIT_EARLIER
+            return IS_VOID if under_way == 0 else col.WAIT_EARLIER
         if m[actor + col.DROP] != 0 and m[actor + col.DECIDED] == 0:
+            if not has_space_for_frames(m, actor):
+                return RING_IS_FULL
             await_decision(m, actor)
             return col.WAIT_GRANT
     if m[actor + col.READY] >= 0:

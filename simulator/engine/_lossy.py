@@ -14,9 +14,30 @@ def is_void(m: Cells, actor: int) -> bool:
     first = m[m[actor + col.FIRST_FRAME] + col.VALUE]
     last = m[m[actor + col.LAST_FRAME] + col.VALUE]
     for frame in range(first, last + 1):  # noqa: SIM110 - a generator does not compile
-        if m[m[col.VOID_FRAMES] + frame] == 0:
+        if m[m[col.VOID_FRAMES] + (frame & m[col.VOID_FOLD])] != frame + 1:
             return False
     return True
+
+
+@called
+def has_space_for_frames(m: Cells, actor: int) -> bool:
+    """Whether the ring of void frames can hold those of an actor's next firing beside all that are still needed."""
+    ring = m[col.VOID_FOLD] + 1
+    last = m[m[actor + col.LAST_FRAME] + col.VALUE]
+    if last - m[col.VOID_FROM] < ring:
+        return True
+    m[col.VOID_FROM] = first_needed(m)
+    return last - m[col.VOID_FROM] < ring
+
+
+@called
+def first_needed(m: Cells) -> int:
+    """The first frame that a firing still to start serves."""
+    first = col.INFINITY
+    for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
+        if m[actor + col.STARTED] < m[actor + col.FIRINGS]:
+            first = min(first, m[m[actor + col.FIRST_FRAME] + col.VALUE])
+    return first
 
 
 @called
@@ -62,7 +83,8 @@ def drop_frames(m: Cells, actor: int) -> None:
     first = m[m[actor + col.FIRST_FRAME] + col.VALUE]
     last = m[m[actor + col.LAST_FRAME] + col.VALUE]
     for frame in range(first, last + 1):
-        m[m[col.VOID_FRAMES] + frame] = 1
+        m[m[col.VOID_FRAMES] + (frame & m[col.VOID_FOLD])] = frame + 1
+    m[col.VOID_TO] = max(m[col.VOID_TO], last + 1)
     for other in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
         if m[other + col.STARTED] < m[other + col.FIRINGS]:
             wake(m, other)

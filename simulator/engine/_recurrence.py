@@ -3,14 +3,17 @@
 But for the time that has passed and the firings done.
 
 Compared are tokens, room, phases of all series, parts left and remaining times of everything under way, who waits for a
-grant since when, flows with what they have left and their rates. Then the future repeats, and so does the growth of
-every counter: sums over a period are differences of two states.
+grant since when, flows with what they have left and their rates; with lossy sources also which frames and which tokens
+are void, counted from the first frame and the oldest token that still matter. Then the future repeats, and so does the
+growth of every counter: sums over a period are differences of two states.
 """
 
 from __future__ import annotations
 
 from simulator.engine import _columns as col
+from simulator.engine._channels import is_marked
 from simulator.engine._jit import Cells, called, inlined
+from simulator.engine._lossy import first_needed
 
 
 @inlined
@@ -124,9 +127,10 @@ def same_actor(m: Cells, t: Cells, m0: Cells, t0: Cells, actor: int, passed: int
 @called
 def same_server(m: Cells, m0: Cells, server: int) -> bool:
     """Flows at a server whose rate does not change any more."""
-    if m[server + col.ACTIVE] != m0[server + col.ACTIVE] or m[server + col.RATE_AT] != m0[server + col.RATE_AT]:
+    if m[server + col.ACTIVE] != m0[server + col.ACTIVE]:
         return False
-    if m[server + col.RATE_AT] + col.RATE_COLUMNS != m[server + col.RATES_END]:
+    # RATE_AT stays behind while there are no flows.
+    if m[m[server + col.RATES_END] - col.RATE_COLUMNS + col.RATE_TIME] > m0[col.NOW]:
         return False
     first = m[server + col.ACTIVE_ROWS]
     since, since0 = m[col.NOW] - m[server + col.UPDATED], m0[col.NOW] - m0[server + col.UPDATED]
@@ -163,6 +167,70 @@ def same_overlaps(m: Cells, m0: Cells, passed: int) -> bool:
 
 
 @called
+def same_frames(m: Cells, m0: Cells) -> bool:
+    """Frames that are void: the same ones from the first that a firing still to start serves.
+
+    All actors must have come on by the same number of frames, else a frame that is void now will be so for others.
+    """
+    first, first0 = first_needed(m), first_needed(m0)
+    if first == col.INFINITY:
+        return first0 == col.INFINITY
+    passed = first - first0
+    for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
+        if m[actor + col.DECIDED] != m0[actor + col.DECIDED]:
+            return False
+        if m[actor + col.STARTED] < m[actor + col.FIRINGS]:
+            begin, end = m[actor + col.FIRST_FRAME], m[actor + col.LAST_FRAME]
+            if m[begin + col.POSITION] != m0[begin + col.POSITION] or m[end + col.POSITION] != m0[end + col.POSITION]:
+                return False
+            if m[begin + col.VALUE] - m0[begin + col.VALUE] != passed:
+                return False
+            if m[end + col.VALUE] - m0[end + col.VALUE] != passed:
+                return False
+    ring, fold = m[col.VOID_FRAMES], m[col.VOID_FOLD]
+    for frame in range(first, max(m[col.VOID_TO], m0[col.VOID_TO] + passed)):
+        is_void = m[ring + (frame & fold)] == frame + 1
+        if is_void != (m0[ring + (frame - passed & fold)] == frame - passed + 1):
+            return False
+    return True
+
+
+@called
+def same_marks(m: Cells, m0: Cells, channel: int) -> bool:
+    """Void tokens of a channel, from the oldest that its reader has not given back."""
+    writer = m[channel + col.WRITER]
+    if writer < 0:
+        return True
+    ended = m[writer + col.ENDED]
+    fired = ended - m0[writer + col.ENDED]
+    if m[channel + col.READER] < 0:
+        firing = m[writer + col.ARRIVED] if m[writer + col.LATENCY] >= 0 else ended
+    else:
+        firing = m[channel + col.MARK_FIRING]
+        if firing - m0[channel + col.MARK_FIRING] != fired:
+            return False
+        if m[channel + col.MARK_LEFT] != m0[channel + col.MARK_LEFT]:
+            return False
+        if not same(m, m0, m[channel + col.MARK_PUT]):
+            return False
+    for one in range(firing, ended):  # noqa: SIM110 - a generator does not compile
+        if is_marked(m, writer, one) != is_marked(m0, writer, one - fired):
+            return False
+    return True
+
+
+@called
+def same_voids(m: Cells, m0: Cells) -> bool:
+    """Void frames, and void tokens in all channels."""
+    if not same_frames(m, m0):
+        return False
+    for channel in range(m[col.CHANNELS], m[col.CHANNELS_END], col.CHANNEL_COLUMNS):
+        if not same_marks(m, m0, channel):
+            return False
+    return True
+
+
+@called
 def recurs(m: Cells, t: Cells, m0: Cells, t0: Cells) -> bool:
     """Whether the state is that of the snapshot, later by some time."""
     passed = m[col.NOW] - m0[col.NOW]
@@ -181,4 +249,6 @@ def recurs(m: Cells, t: Cells, m0: Cells, t0: Cells) -> bool:
     for leaf in range(leaves, leaves + m[col.TIMER_LEAVES] * col.NODE_COLUMNS, col.NODE_COLUMNS):
         if m[leaf] != m0[leaf] + (0 if m0[leaf] == col.INFINITY else passed):
             return False
+    if m[col.LOSSY] != 0 and not same_voids(m, m0):
+        return False
     return same_overlaps(m, m0, passed)

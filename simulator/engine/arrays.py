@@ -274,6 +274,16 @@ class _Flattener:
             row[col.ACTIVE_ROWS] = self.memory.reserve(self.flows_at_once[index] * col.ACTIVE_COLUMNS)
             row[col.SERVER_TIMER] = self.leaf(col.SERVER_LEAF, self.servers_at + index * col.SERVER_COLUMNS)
 
+    def _void_ring(self) -> int:
+        """Cells for void frames.
+
+        With frames that rise from firing to firing, only those between the first and the last actor are needed.
+        """
+        rises = all(a.first_frame.is_monotone() for a in self.plan.actors)
+        frames = max(1, self.plan.frames)
+        wanted = min(frames, _MARKED) if self.counting and rises else frames
+        return 1 << (wanted - 1).bit_length()
+
     def _run_row(self, memory: Memory) -> None:
         """Time 0: every actor is to be looked at once."""
         plan, run = self.plan, self.run[0]
@@ -301,7 +311,9 @@ class _Flattener:
         run[col.HEAP] = memory.reserve(self.rings * col.OVERLAP_COLUMNS)
         run[col.COLUMN_LENGTH] = self.columns
         run[col.LOSSY] = self.is_lossy
-        run[col.VOID_FRAMES] = memory.reserve(plan.frames if self.is_lossy else 0)
+        if self.is_lossy:
+            ring = self._void_ring()
+            run[col.VOID_FRAMES], run[col.VOID_FOLD] = memory.reserve(ring), ring - 1
         run[col.COUNTING] = self.counting
         run[col.BINS] = self.bins
 

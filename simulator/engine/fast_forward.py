@@ -19,7 +19,9 @@ from simulator.plan import Ints, Plan, Series
 # What grows by the same amount in every period. Times are among it where the comparison has found them shifted alike.
 _ACTOR = [col.STARTED, col.ENDED, col.DUE, col.ARRIVED, col.READY, col.SINCE, col.RELEASE_WAITS, col.LAST_END]
 _ACTOR += [*range(col.SUMS, col.SUMS + col.WAIT_EARLIER + 1), col.SUM_BUSY, col.SUM_HELD, col.SUM_COMPUTE]
+_ACTOR += [col.VOID_FIRINGS]
 _CHANNEL = [col.READABLE, col.GIVEN, col.CHANGED, col.FULL_TIME, col.LYING_CHANGED, col.EMPTY_TIME, col.WRITTEN]
+_CHANNEL += [col.MARK_FIRING]
 _CURSOR = [col.VALUE, col.RAISED]
 
 
@@ -78,12 +80,14 @@ class Watch:
 
 def why_not(plan: Plan) -> str:
     """Why a plan cannot be fast-forwarded; empty if it can be tried."""
-    source = next((a.name for a in plan.actors if a.drop), None)
-    if source is not None:
-        return f"'{source}' may drop frames"
+    is_lossy = any(actor.drop for actor in plan.actors)
     for actor in plan.actors:
         series = [actor.release, actor.compute, actor.latency, *(flow.work for flow in actor.flows)]
         series += [s for port in actor.inputs for s in (port.need, port.free)] + [out.put for out in actor.outputs]
+        if is_lossy:
+            if not actor.first_frame.is_monotone():
+                return f"'{actor.name}' goes back to earlier frames, of which some may be void"
+            series += [actor.first_frame, actor.last_frame]
         if actor.firings * len(plan.actors) * 10 > plan.firings and any(_never_repeats(one) for one in series):
             return f"the firings of '{actor.name}' do not repeat"
     return ""
@@ -143,6 +147,8 @@ def _after(state: State, before: State, periods: int, passed: int, fired: Ints) 
         bins = slice(int(row[col.HISTOGRAM]), int(row[col.HISTOGRAM]) + int(memory[col.BINS]))
         memory[bins] += periods * (state.memory[bins] - before.memory[bins])
     _shift_flights(later, state, before, periods, passed, fired)
+    if memory[col.LOSSY]:
+        _shift_voids(later, state, before, periods, fired)
     _shift_servers(later, periods, passed, fired)
     _shift_timers(later, periods * passed)
     return later
@@ -173,6 +179,22 @@ def _shift_flights(later: State, state: State, before: State, periods: int, pass
     for completion in heap.reshape(-1, col.OVERLAP_COLUMNS):
         completion[col.OVERLAP_TIME] += ago
         completion[col.OVERLAP_FIRING] += periods * int(fired[_index_of(later, int(completion[col.OVERLAP_ACTOR]))])
+
+
+def _shift_voids(later: State, state: State, before: State, periods: int, fired: Ints) -> None:
+    """Void marks: of firings in rings by their numbers, of frames in a ring by theirs."""
+    for index, row in enumerate(state.actors):
+        marks = slice(int(row[col.MARKS]), int(row[col.MARKS] + row[col.MARKS_FOLD]) + 1)
+        later.memory[marks] = np.roll(state.memory[marks], periods * int(fired[index]))
+    alive = state.actors[state.actors[:, col.STARTED] < state.actors[:, col.FIRINGS], col.FIRST_FRAME]
+    first = int(state.memory[alive + col.VALUE].min())
+    frames = periods * (first - int(before.memory[alive + col.VALUE].min()))
+    fold = int(state.memory[col.VOID_FOLD])
+    ring = slice(int(state.memory[col.VOID_FRAMES]), int(state.memory[col.VOID_FRAMES]) + fold + 1)
+    needed = state.memory[ring][state.memory[ring] > first] + frames
+    later.memory[ring] = 0
+    later.memory[ring][needed - 1 & fold] = needed
+    later.memory[col.VOID_TO] += frames
 
 
 def _shift_servers(later: State, periods: int, passed: int, fired: Ints) -> None:

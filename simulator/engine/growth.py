@@ -14,11 +14,24 @@ def grow(state: State) -> State:
     memory = state.memory
     actor = int(memory[col.GROW_ACTOR])
     ring = int(memory[col.GROW_RING])
+    if ring == col.VOID_RING:
+        return State(_more_void_frames(memory), state.times)
     if ring == col.TRAVEL_RING:
         return State(_doubled(memory, actor, col.TRAVEL, col.TRAVEL_FOLD, int(memory[actor + col.ENDED])), state.times)
     if ring == col.MARKS_RING:
         return State(_doubled(memory, actor, col.MARKS, col.MARKS_FOLD, int(memory[actor + col.ENDED])), state.times)
     return _grow_flight(state, actor)
+
+
+def _more_void_frames(memory: Ints) -> Ints:
+    """The ring of void frames twice as long, without those that are needed no more."""
+    size = int(memory[col.VOID_FOLD]) + 1
+    marks = memory[int(memory[col.VOID_FRAMES]) :][:size]
+    needed = marks[marks > memory[col.VOID_FROM]]
+    ring = np.zeros(2 * size, dtype=np.int64)
+    ring[(needed - 1) & (2 * size - 1)] = needed
+    memory[col.VOID_FOLD] = 2 * size - 1
+    return _moved(memory, col.VOID_FRAMES, ring, ring.size)
 
 
 def _grow_flight(state: State, actor: int) -> State:

@@ -12,8 +12,11 @@ from simulator.plan import Actor, Channel, Discipline, Flow, Input, Output, Plan
 
 
 @st.composite
-def periodic_plans(draw: st.DrawFn, *, iterations: int = 60) -> Plan:
-    """A graph whose actors fire ``q`` times an iteration; times repeat, resources and servers are shared."""
+def periodic_plans(draw: st.DrawFn, *, iterations: int = 60, lossy: bool = False) -> Plan:
+    """A graph whose actors fire ``q`` times an iteration; times repeat, resources and servers are shared.
+
+    ``lossy``: some actors drop frames, most often the first; an iteration is up to three frames.
+    """
     number = draw(st.integers(1, 5))
     q = [draw(st.integers(1, 4)) for _ in range(number)]
     discipline = draw(st.sampled_from(tuple(Discipline)))
@@ -43,12 +46,17 @@ def periodic_plans(draw: st.DrawFn, *, iterations: int = 60) -> Plan:
         Server(f"server{i}", *draw(st.sampled_from((((0,), (3,)), ((0, 50), (2, 7)), ((0,), (11,))))))
         for i in range(draw(st.integers(0, 2)))
     )
+    drops = [lossy and draw(st.integers(0, 3)) == 0 for _ in q]
+    drops[0] = drops[0] or (lossy and not any(drops))
+    pace, frames = (draw(st.integers(3, 40)), draw(st.integers(1, 3))) if lossy else (1, 1)
     actors = []
     for index, times in enumerate(q):
         n = times * iterations
         resource = draw(st.sampled_from((None, *range(len(resources)))))
-        spacing = draw(st.sampled_from((0, 0, 5, 40)))
-        release = Series.periodic(np.arange(times) * spacing, n, times * spacing) if spacing else Series.constant(0, n)
+        spacing = 0 if lossy else draw(st.sampled_from((0, 0, 5, 40)))
+        release = Series.periodic(np.arange(times) * spacing, n, times * spacing)
+        if drops[index]:
+            release = Series.periodic(np.arange(times) * pace // times, n, pace)
         pattern = draw(st.lists(st.integers(1, 9), min_size=times, max_size=times))
         latency = draw(st.sampled_from((0, 0, 3, 17)))
         flows = []
@@ -56,14 +64,16 @@ def periodic_plans(draw: st.DrawFn, *, iterations: int = 60) -> Plan:
             if draw(st.booleans()):
                 cap = draw(st.sampled_from((None, 1, 2, 5)))
                 flows.append(Flow(server, Series.constant(draw(st.integers(0, 30)), n), cap))
-        frame = Series.full(np.arange(n) // times)
+        begin = np.arange(times) * frames // times
+        end = np.maximum(begin, -(-np.arange(1, times + 1) * frames // times) - 1)
         actors.append(
             Actor(
                 f"actor{index}", resource, release, Series.periodic(pattern, n), Series.constant(latency, n),
-                frame, frame,
+                Series.periodic(begin, n, frames), Series.periodic(end, n, frames),
                 tuple(inputs[index]), tuple(outputs[index]), tuple(flows),
                 slots=draw(st.integers(1, resources[resource].slots)) if resource is not None else 1,
                 priority=draw(st.integers(0, 2)), concurrency=draw(st.sampled_from((1, 1, 1, 2, 3, 100))),
+                drop=drops[index],
             )
         )  # fmt: skip
     return Plan(Fraction(1, 1000), tuple(actors), tuple(channels), resources, servers, discipline)
