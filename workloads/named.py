@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from workloads.errors import WorkloadError, did_you_mean
+from workloads.errors import UserError, WorkloadError, did_you_mean
 from workloads.optiontext import alternatives, kind_name, plain, read_as, split_options
 
 Made = TypeVar("Made")
@@ -28,14 +28,35 @@ class Named(Generic[Made]):
 
     kind: str
     name: str
-    call: Callable[..., Made]
+    function: Callable[..., Made]
     options: Mapping[str, inspect.Parameter]
     types: Mapping[str, Any]
+
+    def call(self, made: type[Made], *arguments: object, **options: object) -> Made:
+        """What the function makes, which is a ``made``.
+
+        Raises :class:`WorkloadError` where a function of the user's own (``package.module:function``) fails or
+        returns something else; the error that it raised is the cause.
+        """
+        try:
+            found = self.function(*arguments, **options)
+        except Exception as error:
+            built_in = self.function.__module__.partition(".")[0] == __package__
+            if built_in or isinstance(error, UserError | MemoryError):
+                raise
+            raise WorkloadError(
+                f"{self.kind} '{self.name}' fails with {type(error).__name__}: {error}; --debug shows where"
+            ) from error
+        if not isinstance(found, made):
+            raise WorkloadError(
+                f"{self.kind} '{self.name}' returned {type(found).__name__}; it must return a {made.__name__}"
+            )
+        return found
 
     @property
     def summary(self) -> str:
         """The first sentence of its docstring."""
-        first = " ".join((inspect.getdoc(self.call) or "").partition("\n\n")[0].split())
+        first = " ".join((inspect.getdoc(self.function) or "").partition("\n\n")[0].split())
         return re.split(r"(?<!al)[.:] (?=[A-Z`])", first)[0].rstrip(".").replace("``", "")
 
     @property
@@ -106,4 +127,8 @@ def import_function(kind: str, name: str, target: str) -> Any:
         raise WorkloadError(
             f"{kind} '{name}' cannot be loaded from '{target}': {error}; write package.module:function"
         ) from None
+    except Exception as error:  # a user's own module may fail in any way
+        raise WorkloadError(
+            f"{kind} '{name}': importing '{module}' fails with {type(error).__name__}: {error}"
+        ) from error
     return found

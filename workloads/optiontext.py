@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,24 +31,46 @@ def alternatives(hint: Any) -> tuple[Any, ...]:
 
 
 def read_as(kind: Any, text: str) -> Any:
-    """The text as one kind; None where it is none of that kind."""
-    origin = typing.get_origin(kind)
+    """The text as one kind; None where it is none of that kind. A number is finite."""
     if kind is bool:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower())
-    if origin is typing.Literal:
+    if typing.get_origin(kind) is typing.Literal:
         return next((value for value in typing.get_args(kind) if str(value) == text), None)
     if kind in (int, float, str, Path):
         try:
-            return kind(text)
+            value = kind(text)
         except ValueError:
             return None
-    if text[:1] in ("[", "{"):
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
-            return _collection(kind, text)
-        return tuple(value) if origin is tuple else value
-    return None
+        return value if _is_of(kind, value) else None
+    if text[:1] not in ("[", "{"):
+        return None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return _collection(kind, text)
+    if not _is_of(kind, value):
+        return None
+    return tuple(value) if typing.get_origin(kind) is tuple else value
+
+
+def _is_of(kind: Any, value: Any) -> bool:
+    """Whether a value is of a kind, with all that it holds; a list stands for any sequence."""
+    wanted, members = typing.get_origin(kind) or kind, typing.get_args(kind)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if wanted is typing.Literal:
+        return value in members
+    if wanted in (typing.Union, types.UnionType):
+        return any(_is_of(member, value) for member in members)
+    if not isinstance(wanted, type):
+        return True
+    if isinstance(value, dict) and issubclass(wanted, Mapping):
+        return all(_is_of(members[-1], each) for each in value.values()) if members else True
+    if isinstance(value, list) and issubclass(wanted, Iterable) and not issubclass(wanted, str | Mapping):
+        return all(_is_of(members[0], each) for each in value) if members else True
+    return isinstance(value, wanted)
 
 
 def _collection(kind: Any, text: str) -> Any:

@@ -177,3 +177,5 @@ def test_what_cannot_be_integrated_is_refused() -> None:
         integrate_fixed(decay, one, window=1, tokens=1, steps=0)
     with pytest.raises(WorkloadError, match="both tolerances must be above 0"):
         integrate_adaptive(decay, one, window=1.0, tokens=1, rtol=0.0)
+    with pytest.raises(WorkloadError, match="rtol 1e\\+308: an error of the state's own size"):
+        integrate_adaptive(decay, one, window=1.0, tokens=1, rtol=1e308)

@@ -12,7 +12,7 @@ from workloads.arrivals import DEFAULT_FRAMES
 from workloads.builder import NetworkBuilder
 from workloads.errors import WorkloadError
 from workloads.generators import Schedule, build_stream, generator_names, load_generator, parse_workload, static_stream
-from workloads.network import Network
+from workloads.network import Network, load_network
 
 
 @pytest.fixture
@@ -63,6 +63,12 @@ def half(network, frames, arrivals, seed, *, share: float = 0.5, layers: list[st
     return stream
 
 def crooked(network, count):
+    return None
+
+def failing(network, frames, arrivals, seed):
+    return network.layers["nowhere"]
+
+def empty(network, frames, arrivals, seed):
     return None
 '''
 
@@ -124,6 +130,44 @@ def test_a_function_of_another_shape_is_refused(own_module: str) -> None:
         f"workload '{own_module}:crooked' has the parameters (network, count);"
         " a generator has (network, frames, arrivals, seed, *, option=default, ...)"
     )
+
+
+def test_a_function_that_fails_or_returns_no_stream_is_told_as_the_users_own(network: Network, own_module: str) -> None:
+    with pytest.raises(WorkloadError, match=r"failing' fails with KeyError: 'nowhere'; --debug shows where"):
+        build_stream(network, f"{own_module}:failing")
+    with pytest.raises(WorkloadError, match=r"empty' returned NoneType; it must return a TokenStream"):
+        build_stream(network, f"{own_module}:empty")
+
+
+def test_a_module_that_cannot_be_imported_is_told_as_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_workloads.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(WorkloadError, match=r"importing 'broken_workloads' fails with ZeroDivisionError"):
+        load_generator("broken_workloads:half")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "changes:size=nan", "changes:size=1e308", "changes:speed=inf", "changes:speed=1e308", "changes:objects=-1",
+        "changes:mask=[]", "slimmable:widths=[]", "slimmable:widths=[NaN]", "slimmable:widths=[[]]",
+        "dynamic_filters:layers=[1,2]", "expandable:tasks=99999999999999999999",
+        "progressive:tasks=99999999999999999999",
+    ],
+)  # fmt: skip
+def test_options_out_of_all_proportion_are_refused(network: Network, text: str) -> None:
+    with pytest.raises(WorkloadError):
+        build_stream(network, text, frames=4)
+
+
+def test_sentences_are_bounded() -> None:
+    dcnn = load_network("dcnn")
+    with pytest.raises(WorkloadError, match="in rising order, from 1 to 100000"):
+        build_stream(dcnn, "sentences:longest=99999999999999999999", frames=4)
+    with pytest.raises(WorkloadError, match="top is 53; write how many values the last pool keeps"):
+        build_stream(dcnn, "sentences:top=53", frames=4)
 
 
 def test_a_schedule_makes_the_stream_of_a_users_own_work(network: Network) -> None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from workloads.errors import WorkloadError
 from workloads.layers import Layer
 from workloads.network import Network
 from workloads.seeds import generator
@@ -14,16 +15,27 @@ from workloads.windows import extent
 
 Mask = npt.NDArray[np.bool_]
 
+_MOST_OBJECTS = 10_000
+_FASTEST = 1_000_000
+
 
 def moving_objects(
-    frames: int, height: int, width: int, *, seed: int, objects: int, size: float, speed: float, shadow: float = 0.0
+    frames: int, height: int, width: int, *, seed: int, objects: int, size: float, speed: float, flicker: float = 0.0
 ) -> Mask:
     """Pixels that differ from the frame before, shape (frames, height, width), in a synthetic surveillance video.
 
     ``objects`` squares with a side of ``size`` times the frame's smaller side move on straight lines at ``speed``
     sides of a square a frame and come in again on the other edge; a pixel changes where a square was or is.
-    ``shadow`` is a share of single pixels that flicker. The first frame is all new.
+    ``flicker`` is the share of single pixels that change by noise. The first frame is all new. Raises
+    :class:`WorkloadError` for other values than 0 or more objects, sizes and shares from 0 to 1 and speeds from 0.
     """
+    if not 0 <= objects <= _MOST_OBJECTS:
+        raise WorkloadError(f"objects is {objects}; write a whole number from 0 to {_MOST_OBJECTS}")
+    for name, share in (("size", size), ("flicker", flicker)):
+        if not 0.0 <= share <= 1.0:
+            raise WorkloadError(f"{name} is {share:g}; write a share from 0 to 1")
+    if not 0.0 <= speed <= _FASTEST:
+        raise WorkloadError(f"speed is {speed:g}; write sides of an object a frame, from 0 to {_FASTEST}")
     random = generator(seed, "moving objects")
     side = max(1, round(size * min(height, width)))
     start = random.uniform(0.0, 1.0, (objects, 2)) * (height, width)
@@ -39,8 +51,8 @@ def moving_objects(
     changed[1:] = covered[1:] | covered[:-1]
     still = covered[1:] & covered[:-1] if speed == 0 else np.zeros_like(covered[1:])
     changed[1:] &= ~still
-    if shadow > 0:
-        changed |= random.uniform(size=covered.shape) < shadow
+    if flicker > 0:
+        changed |= random.uniform(size=covered.shape) < flicker
     return changed
 
 

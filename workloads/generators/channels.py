@@ -150,6 +150,8 @@ def slimmable_stream(
 
     Each width serves an equal share of the inputs. Source: J. Yu et al., "Slimmable Neural Networks", ICLR 2019.
     """
+    if not widths:
+        raise WorkloadError("widths lists none; write shares above 0 and at most 1, e.g. [0.5,1.0]")
     for given in widths:
         _check_share("widths", given)
     schedule = Schedule.of(frames, arrivals, seed)

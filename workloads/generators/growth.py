@@ -67,6 +67,8 @@ def expandable_stream(
 
 def _begins(tasks: int, at: tuple[int, ...], frames: int) -> list[int]:
     """The first frame of each task."""
+    if tasks > frames:
+        raise WorkloadError(f"{tasks} tasks in {frames} frames; write at most one task a frame")
     if tasks < 1 or (at and len(at) != tasks - 1):
         raise WorkloadError(
             f"{tasks} tasks and {len(at)} frames in 'at'; write the first frame of each task but the first"

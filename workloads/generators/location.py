@@ -51,7 +51,7 @@ def changes_stream(
         changed = changed[:count]
     else:
         changed = moving_objects(
-            schedule.frames, height, width, seed=seed, objects=objects, size=size, speed=speed, shadow=flicker
+            schedule.frames, height, width, seed=seed, objects=objects, size=size, speed=speed, flicker=flicker
         )
     masks = spread_masks(network, changed)
     work = {name: _on_mask(one, masks[name]) for name, one in static_work(network).items()}

@@ -70,7 +70,7 @@ def build_stream(
     """
     found, options = parse_workload(workload)
     found.require(options, workload)
-    stream = found.call(network, frames, arrivals, seed, **options)
+    stream = found.call(TokenStream, network, frames, arrivals, seed, **options)
     if deadline is not None:
         stream = replace(stream, deadline_ps=to_ps(parse_time(deadline, "the deadline")))
     if lossy is not None:

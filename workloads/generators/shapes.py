@@ -21,6 +21,8 @@ from workloads.zoo.dynamic import dcnn
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+_MOST_WORDS = 100_000
+
 
 def resolution_stream(
     network: Network,
@@ -66,8 +68,13 @@ def sentences_stream(
     """
     if network.name != "dcnn":
         raise WorkloadError(f"network '{network.name}' takes no sentences; give 'dcnn'")
-    if not 1 <= shortest <= longest or not shortest <= mean <= longest:
-        raise WorkloadError(f"shortest {shortest}, mean {mean}, longest {longest}: write them in rising order, from 1")
+    if not 1 <= shortest <= mean <= longest <= _MOST_WORDS:
+        raise WorkloadError(
+            f"shortest {shortest}, mean {mean:g}, longest {longest}:"
+            f" write them in rising order, from 1 to {_MOST_WORDS}"
+        )
+    if not 1 <= top <= longest:
+        raise WorkloadError(f"top is {top}; write how many values the last pool keeps, from 1 to longest ({longest})")
     schedule = Schedule.of(frames, arrivals, seed)
     random = generator(seed, "sentences")
     drawn = shortest + random.geometric(1.0 / max(1.0, mean - shortest + 1.0), size=schedule.frames) - 1

@@ -28,7 +28,7 @@ from workloads.ode.operations import (
     wired_cfc_operations,
     wired_cfc_parameters,
 )
-from workloads.ode.solvers import STAGES, TABLEAU_WEIGHTS
+from workloads.ode.solvers import STAGES, TABLEAU_WEIGHTS, check_tolerances
 from workloads.ode.wiring import Wiring
 
 Solver = Literal["fused", "euler", "rk4", "rk45", "cfc"]
@@ -72,8 +72,7 @@ class Cell:
             raise WorkloadError(f"no form '{self.form}' of a cell{did_you_mean(self.form, FORMS)}")
         if self.steps < 1:
             raise WorkloadError(f"a cell of {self.steps} steps a token; it takes at least one")
-        if not (self.rtol > 0 and self.atol > 0):
-            raise WorkloadError(f"rtol {self.rtol:g} and atol {self.atol:g}: both tolerances must be above 0")
+        check_tolerances(self.rtol, self.atol)
 
     @property
     def is_adaptive(self) -> bool:

@@ -17,6 +17,8 @@ from workloads.ode.operations import Operations
 from workloads.ode.solvers import AdaptiveMethod, SolverTrace, integrate_each
 from workloads.seeds import generator
 
+_LARGEST_GAIN = 1_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class ConvDynamics:
@@ -42,6 +44,8 @@ class ConvDynamics:
             )
         if self.height < 1 or self.width < 1:
             raise WorkloadError(f"ODE block: feature maps of {self.height} x {self.width}; both must be at least 1")
+        if not abs(self.gain) <= _LARGEST_GAIN:
+            raise WorkloadError(f"ODE block: gain is {self.gain:g}; write a number of at most {_LARGEST_GAIN}")
 
     @classmethod
     def seeded(

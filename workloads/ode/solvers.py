@@ -232,5 +232,12 @@ def _check_adaptive(method: str, rtol: float, atol: float) -> None:
     known = get_args(AdaptiveMethod)
     if method not in known:
         raise WorkloadError(f"'{method}' is no adaptive method{did_you_mean(method, known)}")
+    check_tolerances(rtol, atol)
+
+
+def check_tolerances(rtol: float, atol: float) -> None:
+    """Raises :class:`WorkloadError` for tolerances that no adaptive solver can keep to."""
     if not (rtol > 0 and atol > 0):
         raise WorkloadError(f"rtol {rtol:g} and atol {atol:g}: both tolerances must be above 0")
+    if rtol >= 1:
+        raise WorkloadError(f"rtol {rtol:g}: an error of the state's own size; write a share below 1")

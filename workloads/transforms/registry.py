@@ -78,7 +78,7 @@ def apply_transforms(network: Network, texts: Sequence[str]) -> Network:
     """
     for text in texts:
         found, options = parse_transform(text)
-        network = found.call(network, **options)
+        network = found.call(Network, network, **options)
     return network
 
 

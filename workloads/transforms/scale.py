@@ -11,6 +11,8 @@ from workloads.network import Network
 from workloads.transforms.rebuild import Step, rebuild, unchanged
 from workloads.transforms.select import classifiers
 
+_LARGEST_RHO = 1024
+
 
 def scale_width(network: Network, alpha: float) -> Network:
     """Every convolution and dense layer but the classifiers with ``int(alpha * C)`` channels, at least one.
@@ -38,8 +40,11 @@ def scale_resolution(network: Network, resolution: int | None = None, *, rho: fl
     """
     if (resolution is None) == (rho is None):
         raise WorkloadError(f"network '{network.name}': give either a resolution in pixels or rho")
-    if rho is not None and rho <= 0:
-        raise WorkloadError(f"network '{network.name}': rho is {rho}; write a factor above 0")
+    if rho is not None and not 0 < rho <= _LARGEST_RHO:
+        raise WorkloadError(f"network '{network.name}': rho is {rho:g}; write a factor above 0, at most {_LARGEST_RHO}")
+    if resolution is not None and resolution < 1:
+        raise WorkloadError(f"network '{network.name}': a resolution of {resolution}; write a whole number of pixels")
+    how = f"{resolution}" if rho is None else f"rho {rho:g}"
 
     def edit(layer: Layer, in_shapes: tuple[Shape, ...]) -> Sequence[Step]:
         if layer.kind != "input":
@@ -50,7 +55,7 @@ def scale_resolution(network: Network, resolution: int | None = None, *, rho: fl
         extents = (resolution, resolution) if rho is None else (int(rho * height), int(rho * width))
         return [Step(replace(layer, out_shape=(channels, extents[0] or 0, extents[1] or 0)))]
 
-    scaled = rebuild(network, edit, f"resolution: {resolution or f'rho {rho:g}'}")
+    scaled = rebuild(network, edit, f"resolution: {how}")
     for layer in scaled.layers.values():
         before = network[layer.name]
         if layer.weights != before.weights:
