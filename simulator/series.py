@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 
+_SHORT, _BEGINNING, _CANDIDATES = 16, 64, 256
+"""Periods that are always tried, how many values two longer ones begin with alike, and how many of those are tried."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
@@ -49,6 +52,14 @@ class Series:
         """Arbitrary values, one a firing."""
         array = np.asarray(values, dtype=np.int64)
         return cls(array if array.size else np.zeros(1, dtype=np.int64), 0, int(array.size))
+
+    @classmethod
+    def recurring(cls, values: npt.ArrayLike) -> Series:
+        """Arbitrary values, one a firing, stored as their shortest period if they have one and do not fall with it."""
+        array = np.asarray(values, dtype=np.int64)
+        period = _period(np.diff(array))
+        step = int(array[period] - array[0]) if period else 0
+        return cls(array[:period], step, int(array.size)) if period and step >= 0 else cls.full(array)
 
     @classmethod
     def periodic(cls, pattern: npt.ArrayLike, length: int, step: int = 0) -> Series:
@@ -131,6 +142,25 @@ def common_period(series: Iterable[Series]) -> int:
         if period > 1_000_000:
             return 0
     return period
+
+
+def _period(rises: Ints) -> int:
+    """After how many values a sequence repeats, at most half its length; 0 if it does not."""
+    longest = (rises.size + 1) // 2 if rises.size > 1 else 0
+    for period in range(1, min(longest, _SHORT) + 1):
+        if _recurs(rises, period):
+            return period
+    periods = np.arange(_SHORT + 1, longest + 1)
+    for place in range(min(_BEGINNING, rises.size - longest)):
+        periods = periods[rises[place + periods] == rises[place]]
+    return next((int(period) for period in periods[:_CANDIDATES] if _recurs(rises, int(period))), 0)
+
+
+def _recurs(values: Ints, period: int) -> bool:
+    near = slice(period, period + _BEGINNING)
+    if not np.array_equal(values[near], values[:-period][:_BEGINNING]):
+        return False
+    return np.array_equal(values[period:], values[:-period])
 
 
 def _exact_sum(values: Ints) -> int:

@@ -99,7 +99,7 @@ class _Lowering:
             firings=Firings(1, stream.frames),
             compute=Series.constant(0, stream.frames),
             written=np.array([group.last.output_elements], dtype=np.int64),
-            release=None if stream.is_saturated else Series.full(self.base.from_picoseconds(stream.release_ps)),
+            release=None if stream.is_saturated else Series.recurring(self.base.from_picoseconds(stream.release_ps)),
             drop=stream.lossy,
             note=ActorNote(Role.SOURCE, None, None),
         )
