@@ -14,6 +14,7 @@ from simulator.engine._lossy import decide
 from simulator.engine._recurrence import recurs
 from simulator.engine._servers import share_out_stale
 from simulator.engine._timers import next_time
+from simulator.engine._wave import all_waves
 from simulator.engine.arrays import State
 from simulator.plan import Ints
 
@@ -76,12 +77,23 @@ def _bind_chase(sources: int) -> Callable[[int, int], int]:
     return run
 
 
-def _bind_blocks(sources: int) -> Callable[[int, int, int], int]:
+def _bind_blocks(sources: int) -> Callable[[int, int], int]:
     @entry
-    def run(memory: int, times: int, kept: int) -> int:
+    def run(memory: int, times: int) -> int:
         if sources == 0:
             return -1
-        all_blocks(cells(memory), cells(times), cells(kept))
+        all_blocks(cells(memory), cells(times))
+        return 0
+
+    return run
+
+
+def _bind_waves(sources: int) -> Callable[[int, int], int]:
+    @entry
+    def run(memory: int, work: int) -> int:
+        if sources == 0:
+            return -1
+        all_waves(cells(memory), cells(work), memory, work)
         return 0
 
     return run
@@ -90,6 +102,7 @@ def _bind_blocks(sources: int) -> Callable[[int, int, int], int]:
 _events = _bind_events(_SOURCES)
 _chase = _bind_chase(_SOURCES)
 _blocks = _bind_blocks(_SOURCES)
+_waves = _bind_waves(_SOURCES)
 
 
 def run_events(state: State, before: State) -> int:
@@ -106,6 +119,11 @@ def run_recurrence(memory: Ints, times: Ints) -> bool:
     return _chase(memory.ctypes.data, times.ctypes.data) == 1
 
 
-def run_blocks(memory: Ints, times: Ints, kept: Ints) -> None:
+def run_blocks(memory: Ints, times: Ints) -> None:
     """Find the times of a marked graph."""
-    _blocks(memory.ctypes.data, times.ctypes.data, kept.ctypes.data)
+    _blocks(memory.ctypes.data, times.ctypes.data)
+
+
+def run_waves(memory: Ints, work: Ints) -> None:
+    """Find the times of plain stages as a wavefront."""
+    _waves(memory.ctypes.data, work.ctypes.data)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-ACTORS, ACTORS_END, BLOCK, TILE, PAD, FIRINGS = range(6)
-RUN_COLUMNS = 8
+ACTORS, ACTORS_END, BLOCK, FIRINGS = range(4)
+RUN_COLUMNS = 4
 
 # Four columns of times, as places of firing 0.
 START, SERVED, END, ARRIVAL = range(4)
@@ -15,8 +15,4 @@ ONE, TWO, HELD, TIMES, TIMES_STEP = 3, 4, 5, 6, 7
 # Any actor: cursors (-1: always 0), and lists of such columns that the start waits for and that hold back the
 # departure.
 OVERLAPS, COMPUTE, RELEASE, LATENCY, WAITS, WAITS_END, HOLDS, HOLDS_END, ANY_ARRIVAL, PLAIN = range(8, 18)
-
-# Where the columns of start, served and end are kept when the recurrence runs on tiles of them. A tile of compute times
-# that differ is fetched from GIVEN_TIMES into the served column, and stands there until the firing is served.
-KEPT_START, KEPT_SERVED, KEPT_END, GIVEN_TIMES = range(18, 22)
-ACTOR_COLUMNS = 24
+ACTOR_COLUMNS = 18

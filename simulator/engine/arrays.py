@@ -85,6 +85,14 @@ class Memory:
         return (int(pattern[0]), first, 0, first, first + pattern.size, step, kind, 0)
 
 
+def aligned(cells: int) -> Ints:
+    """So many zeros that begin with a line of the cache."""
+    line = 8
+    raw = np.zeros(cells + line, dtype=np.int64)
+    first = -raw.__array_interface__["data"][0] // raw.itemsize % line
+    return raw[first : first + cells]
+
+
 def is_constant(series: Series) -> bool:
     """Whether all values of a series are one."""
     pattern = series.pattern

@@ -1,41 +1,33 @@
 """Marked graphs: all actors fire equally often and move one token a firing, as the stages of a streaming pipeline do.
 
 Firing k then depends on firings k - lag of its neighbours with constant lags, so the recurrence needs no counting of
-tokens. It is evaluated in blocks of firings: within a block an actor needs nothing from actors behind it in the
-order.
+tokens. It is evaluated as a wavefront where no actor has several firings under way or latency, and is not too tightly
+coupled to others; else in blocks of firings, within which an actor needs nothing from actors behind it in the order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
 from simulator.engine import _marked_columns as col
-from simulator.engine.arrays import Memory, is_constant
+from simulator.engine.arrays import is_constant
+from simulator.engine.wavefront import Stage, Wait, run_wavefront
 from simulator.plan import Actor, Ints, Plan, Series
-from simulator.trace import Trace
+from simulator.trace import Columns, Trace
 
 Fact = TypeVar("Fact")
 
-_LONGEST_BLOCK = 512
-"""Firings of an actor in one go: what the block touches stays in the cache."""
-
-_TILE = 128
-"""Firings of all actors whose times stay in the cache, where an actor can go on by a few firings only."""
-
-_Columns = tuple[int, int, int, int]
-
 
 @dataclass(frozen=True, slots=True)
-class _Needs:
+class Need:
     """A time that a firing waits for: that of firing ``k - lag`` of ``actor``.
 
-    Its start, its end, or the arrival of its tokens.
-
-    ``column`` is START, END or ARRIVAL of the four columns that an actor has.
+    ``column`` is START, END or ARRIVAL (of its tokens).
     """
 
     actor: int
@@ -43,33 +35,152 @@ class _Needs:
     column: int
 
 
+@dataclass(frozen=True, slots=True)
+class MarkedGraph:
+    """What the starts and the departures of each actor's firings wait for, and an order of the actors.
+
+    Each comes behind those whose present firing it waits for.
+    """
+
+    plan: Plan
+    starts: list[list[Need]]
+    ends: list[list[Need]]
+    order: list[int]
+
+    @property
+    def firings(self) -> int:
+        """Of each actor."""
+        return self.plan.actors[0].firings
+
+
 def run_marked_graph(plan: Plan) -> Trace | None:
     """The Trace of a marked graph with static order; None if it is none, or depends on itself."""
-    from simulator.engine._kernel import run_blocks
+    from simulator.engine.blocks import run_in_blocks
+
+    graph = _marked_graph(plan)
+    if graph is None:
+        return None
+    return _run_as_wavefront(graph) or run_in_blocks(graph)
+
+
+def _marked_graph(plan: Plan) -> MarkedGraph | None:
+    """What the firings wait for; None if the plan is no marked graph, or has a circle without a token."""
+    if len({actor.firings for actor in plan.actors}) != 1 or plan.actors[0].firings == 0:
+        return None
+    starts: list[list[Need]] = [[] for _ in plan.actors]
+    ends: list[list[Need]] = [[] for _ in plan.actors]
+    writers = {out.channel: (i, out.put) for i, a in enumerate(plan.actors) for out in a.outputs}
+    readers = {port.channel: (i, port) for i, a in enumerate(plan.actors) for port in a.inputs}
+    is_one, offset = _remembering(_is_one), _remembering(_offset)
+    for index, channel in enumerate(plan.channels):
+        if index not in writers or index not in readers:
+            return None
+        (writer, put), (reader, port) = writers[index], readers[index]
+        need, free = offset(port.need), offset(port.free)
+        # A reader that gives back k + 1 in all frees one token a firing from its first firing on; windows do not.
+        if not is_one(put) or need is None or free != 0 or channel.initial < need:
+            return None
+        starts[reader].append(Need(writer, channel.initial - need, col.ARRIVAL))
+        if channel.capacity is not None:
+            rule = plan.discipline_of(index)
+            lag = channel.capacity - channel.initial
+            if lag < 0 or writer == reader:
+                return None
+            wants = starts if rule.claims_at_start else ends
+            wants[writer].append(Need(reader, lag, col.START if rule.releases_at_start else col.END))
+    for index, actor in enumerate(plan.actors):
+        if 1 < actor.concurrency < actor.firings:
+            starts[index].append(Need(index, actor.concurrency, col.END))
+    # A time further back than the first firing is never waited for.
+    firings = plan.actors[0].firings
+    starts, ends = ([[n for n in wanted if n.lag < firings] for wanted in needs] for needs in (starts, ends))
+    order = _order(starts, ends)
+    return None if order is None else MarkedGraph(plan, starts, ends, order)
+
+
+def _order(starts: list[list[Need]], ends: list[list[Need]]) -> list[int] | None:
+    """Actors such that each comes behind those whose present firing it waits for; None if they wait for one another."""
+    now = [{n.actor for n in (*a, *b) if n.lag == 0} for a, b in zip(starts, ends, strict=True)]
+    order: list[int] = []
+    placed: set[int] = set()
+    waiting = list(range(len(now)))
+    while waiting:
+        later = []
+        for index in waiting:
+            if now[index] <= placed:
+                order.append(index)
+                placed.add(index)
+            else:
+                later.append(index)
+        if len(later) == len(waiting):
+            return None
+        waiting = later
+    return order
+
+
+def _run_as_wavefront(graph: MarkedGraph) -> Trace | None:
+    """The Trace by a wavefront; None where an actor overlaps with itself or has latency, or the levels do not exist.
+
+    Only departures are kept, and starts that do not follow from them.
+    """
     from simulator.engine.static_order import complete_trace
 
-    found = _needs(plan)
-    if found is None:
+    actors, firings = graph.plan.actors, graph.firings
+    if any(overlaps(actor) or is_ever_positive(actor.latency) for actor in actors):
         return None
-    starts, ends = found
-    firings = plan.actors[0].firings
-    order = _order(plan, starts, ends)
-    if order is None:
-        return None
-    place = {actor: i for i, actor in enumerate(order)}
-    behind = [
-        need.lag
-        for needs in (starts, ends)
-        for actor, wanted in enumerate(needs)
-        for need in wanted
-        if place[need.actor] > place[actor]
+    is_kept = [
+        bool(graph.ends[i]) and any(need.column == col.START for need in graph.starts[i]) for i in range(len(actors))
     ]
-    block = min([_LONGEST_BLOCK, *behind])
-    ticks = [_ticks(actor) for actor in plan.actors]
-    memory, times, columns = _flatten(plan, starts, ends, order, block, ticks)
-    run_blocks(*memory, times)
-    start, served, end = ([times[three[i] : three[i] + firings] for three in columns] for i in range(3))
-    return complete_trace(plan, start, served, end, "a marked graph")
+    # Columns an odd number of cache lines apart do not compete for the same few places of the cache.
+    width = (firings // 8 | 1) * 8 + 16
+    kept = iter(np.empty((len(actors) + sum(is_kept), width), dtype=np.int64)[:, :firings])
+    ends = [next(kept) for _ in actors]
+    starts = [next(kept) if is_kept[i] else None for i in range(len(actors))]
+    ticks = [ticks_of(actor) for actor in actors]
+    if not run_wavefront(_stages(graph, ticks, starts, ends), firings):
+        return None
+    begun = Columns(
+        start if start is not None else partial(_start, graph, i, ticks[i], ends) for i, start in enumerate(starts)
+    )
+    served = Columns(partial(_served, begun, i, ticks[i]) if graph.ends[i] else end for i, end in enumerate(ends))
+    return complete_trace(graph.plan, begun, served, ends, "a marked graph, as a wavefront")
+
+
+def _start(graph: MarkedGraph, index: int, ticks: Ints, ends: list[Ints]) -> Ints:
+    """The starts of an actor that follow from departures: its own, or those that it has waited for."""
+    end = ends[index]
+    if not graph.ends[index]:
+        return end - ticks
+    begun = graph.plan.actors[index].release.array()
+    np.maximum(begun[1:], end[:-1], out=begun[1:])
+    for need in graph.starts[index]:
+        later = begun[need.lag :]
+        np.maximum(later, ends[need.actor][: later.size], out=later)
+    return begun
+
+
+def _served(begun: Columns, index: int, ticks: Ints) -> Ints:
+    """When the firings of an actor have been served."""
+    return begun[index] + ticks
+
+
+def _stages(graph: MarkedGraph, ticks: list[Ints], starts: list[Ints | None], ends: list[Ints]) -> list[Stage]:
+    """The actors as stages of a wavefront, in their order. A stage of its own departs at the releases of an actor."""
+    releases = [actor.release if is_ever_positive(actor.release) else None for actor in graph.plan.actors]
+    behind = np.cumsum([1 if releases[index] is None else 2 for index in graph.order])
+    place = {index: int(last) - 1 for index, last in zip(graph.order, behind, strict=True)}
+    stages: list[Stage] = []
+    for index in graph.order:
+        waits, holds = (
+            [Wait(place[n.actor], n.lag, n.column == col.START) for n in needs[index]]
+            for needs in (graph.starts, graph.ends)
+        )
+        release = releases[index]
+        if release is not None:
+            waits.append(Wait(len(stages), 0, False))
+            stages.append(Stage((), (), np.diff(release.array(), prepend=0), None, None))
+        stages.append(Stage(waits, holds, ticks[index], starts[index], ends[index]))
+    return stages
 
 
 def _offset(series: Series) -> int | None:
@@ -86,7 +197,7 @@ def _is_one(series: Series) -> bool:
     return series.step == 0 and bool((series.pattern == 1).all())
 
 
-def _is_ever_positive(series: Series) -> bool:
+def is_ever_positive(series: Series) -> bool:
     """Whether a series is anything but 0; a single value, the common case, is not worth a call into numpy."""
     return series.pattern.item(0) > 0 or ((series.period > 1 or series.step > 0) and series.maximum() > 0)
 
@@ -103,152 +214,14 @@ def _remembering(fact: Callable[[Series], Fact]) -> Callable[[Series], Fact]:
     return find
 
 
-def _needs(plan: Plan) -> tuple[list[list[_Needs]], list[list[_Needs]]] | None:
-    """What the starts and the ends of each actor's firings wait for; None if the plan is no marked graph."""
-    if len({actor.firings for actor in plan.actors}) != 1 or plan.actors[0].firings == 0:
-        return None
-    starts: list[list[_Needs]] = [[] for _ in plan.actors]
-    ends: list[list[_Needs]] = [[] for _ in plan.actors]
-    writers = {out.channel: (i, out.put) for i, a in enumerate(plan.actors) for out in a.outputs}
-    readers = {port.channel: (i, port) for i, a in enumerate(plan.actors) for port in a.inputs}
-    is_one, offset = _remembering(_is_one), _remembering(_offset)
-    for index, channel in enumerate(plan.channels):
-        if index not in writers or index not in readers:
-            return None
-        (writer, put), (reader, port) = writers[index], readers[index]
-        need, free = offset(port.need), offset(port.free)
-        # A reader that gives back k + 1 in all frees one token a firing from its first firing on; windows do not.
-        if not is_one(put) or need is None or free != 0 or channel.initial < need:
-            return None
-        starts[reader].append(_Needs(writer, channel.initial - need, col.ARRIVAL))
-        if channel.capacity is not None:
-            rule = plan.discipline_of(index)
-            lag = channel.capacity - channel.initial
-            if lag < 0 or writer == reader:
-                return None
-            wants = starts if rule.claims_at_start else ends
-            wants[writer].append(_Needs(reader, lag, col.START if rule.releases_at_start else col.END))
-    for index, actor in enumerate(plan.actors):
-        if 1 < actor.concurrency < actor.firings:
-            starts[index].append(_Needs(index, actor.concurrency, col.END))
-    # A time further back than the first firing is never waited for.
-    firings = plan.actors[0].firings
-    starts, ends = ([[n for n in wanted if n.lag < firings] for wanted in needs] for needs in (starts, ends))
-    return starts, ends
-
-
-def _order(plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]]) -> list[int] | None:
-    """Actors such that each comes behind those whose present firing it waits for; None if they wait for one another."""
-    now = [{n.actor for n in starts[i] + ends[i] if n.lag == 0} for i in range(len(plan.actors))]
-    order: list[int] = []
-    placed: set[int] = set()
-    while len(order) < len(now):
-        free = next((i for i, wanted in enumerate(now) if i not in placed and wanted <= placed), None)
-        if free is None:
-            return None
-        order.append(free)
-        placed.add(free)
-    return order
-
-
-def _flatten(
-    plan: Plan, starts: list[list[_Needs]], ends: list[list[_Needs]], order: list[int], block: int, ticks: list[Ints]
-) -> tuple[tuple[Ints, Ints], Ints, list[_Columns]]:
-    """Memory and working columns (0 in front of each), the columns that are kept, and where each actor's begin in them.
-
-    Tightly coupled plain stages work on tiles; else the working columns are the ones that are kept.
-    """
-    firings = plan.actors[0].firings
-    pad = max(1, max((n.lag for needs in (starts, ends) for wanted in needs for n in wanted), default=1))
-    is_plain = [_is_plain(actor, starts[i], ends[i]) for i, actor in enumerate(plan.actors)]
-    tile = _TILE if 2 <= block < 4 and all(is_plain) and pad < _TILE < firings else 0
-    columns, cells = _columns(plan, ends, pad, tile or firings)
-    constants = cells
-    work = np.zeros(constants + len(plan.actors), dtype=np.int64)
-    work[constants:] = [one[0] for one in ticks]
-    kept_columns, cells = _columns(plan, ends, 0, firings) if tile else (columns, 0)
-    kept = np.empty(cells, dtype=np.int64) if tile else work
-    memory = Memory()
-    run = np.zeros(col.RUN_COLUMNS, dtype=np.int64)
-    memory.place(run)
-    at_work = _address(work)
-    rows = []
-    for index in order:
-        waits, holds = ([columns[n.actor][n.column] - n.lag for n in needs[index]] for needs in (starts, ends))
-        if is_plain[index]:
-            given = _address(ticks[index]) if ticks[index].size > 1 else 0
-            fetched = columns[index][1] if given and tile else constants + index
-            times = given if given and not tile else at_work + fetched * work.itemsize
-            rows.append(_plain_row(columns[index], kept_columns[index], waits, holds, (times, int(given > 0), given)))
-        else:
-            rows.append(_any_row(memory, plan.actors[index], columns[index], waits, holds))
-    run[[col.ACTORS, col.ACTORS_END]] = memory.place(np.array(rows, dtype=np.int64)), memory.size
-    run[[col.BLOCK, col.TILE, col.PAD, col.FIRINGS]] = block, tile, pad, firings
-    return (memory.joined(), work), kept, kept_columns
-
-
-def _address(cells: Ints) -> int:
-    """Where an array stands."""
-    return int(cells.__array_interface__["data"][0])
-
-
-def _plain_row(
-    columns: _Columns, kept: _Columns, waits: list[int], holds: list[int], times: tuple[int, int, int]
-) -> list[int]:
-    """The cells of a plain stage. One that waits for less waits for its own last departure again."""
-    start, served, end, arrival = columns
-    one, two = [*waits, end - 1, end - 1][:2]
-    row = [start, served, end, one, two, holds[0] if holds else end - 1, *times[:2]]
-    row += [0] * (col.ACTOR_COLUMNS - len(row))
-    row[col.ANY_ARRIVAL], row[col.PLAIN], row[col.GIVEN_TIMES] = arrival, 1, times[2]
-    row[col.KEPT_START], row[col.KEPT_SERVED], row[col.KEPT_END] = kept[:3]
-    return row
-
-
-def _any_row(memory: Memory, actor: Actor, columns: _Columns, waits: list[int], holds: list[int]) -> list[int]:
-    """The cells of any other actor."""
-    row = [0] * col.ACTOR_COLUMNS
-    row[col.START], row[col.SERVED], row[col.END], row[col.ANY_ARRIVAL] = columns
-    row[col.OVERLAPS] = int(_overlaps(actor))
-    row[col.COMPUTE] = memory.cursor_at(actor.compute)
-    row[col.RELEASE] = memory.cursor_at(actor.release) if _is_ever_positive(actor.release) else -1
-    row[col.LATENCY] = memory.cursor_at(actor.latency) if _is_ever_positive(actor.latency) else -1
-    row[col.WAITS], row[col.WAITS_END] = memory.place(np.array(waits, dtype=np.int64)), memory.size
-    row[col.HOLDS], row[col.HOLDS_END] = memory.place(np.array(holds, dtype=np.int64)), memory.size
-    return row
-
-
-def _columns(plan: Plan, ends: list[list[_Needs]], pad: int, length: int) -> tuple[list[_Columns], int]:
-    """Where the columns of start, served, end and arrival of each actor begin, and how many cells they take.
-
-    Equal ones are one.
-    """
-    width = length + pad
-    columns, used = [], pad
-    for index, actor in enumerate(plan.actors):
-        start, served = used, used + width
-        end = served + width if ends[index] or _overlaps(actor) else served
-        arrival = end + width if _is_ever_positive(actor.latency) else end
-        used = arrival + width
-        columns.append((start, served, end, arrival))
-    return columns, used
-
-
-def _is_plain(actor: Actor, waits: list[_Needs], holds: list[_Needs]) -> bool:
-    """Whether a stage waits for two times at most, is held by one, and has no releases, latency or overlap."""
-    if len(waits) > 2 or len(holds) > 1 or _overlaps(actor):
-        return False
-    return not _is_ever_positive(actor.release) and not _is_ever_positive(actor.latency)
-
-
-def _ticks(actor: Actor) -> Ints:
+def ticks_of(actor: Actor) -> Ints:
     """The compute times of an actor: one that always holds, or one a firing."""
     if is_constant(actor.compute):
         return actor.compute.pattern[:1]
     is_full = actor.compute.period >= actor.firings
-    return actor.compute.pattern if is_full else actor.compute.array()
+    return actor.compute.pattern[: actor.firings] if is_full else actor.compute.array()
 
 
-def _overlaps(actor: Actor) -> bool:
+def overlaps(actor: Actor) -> bool:
     """Whether several firings can be under way at once."""
     return min(actor.concurrency, actor.firings) > 1

@@ -9,6 +9,8 @@ block; else every actor is driven as far as the times that it depends on are kno
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from simulator.engine import _static_columns as col
@@ -63,13 +65,13 @@ def run_chase(plan: Plan) -> Trace | None:
     return complete_trace(plan, starts, services, ends, "each actor as far as the times it depends on are known")
 
 
-def complete_trace(plan: Plan, start: list[Ints], served: list[Ints], end: list[Ints], how: str) -> Trace:
+def complete_trace(plan: Plan, start: Sequence[Ints], served: Sequence[Ints], end: Sequence[Ints], how: str) -> Trace:
     """The Trace of a run in which everything has departed."""
     nothing = {n: np.broadcast_to(np.zeros((), dtype=np.bool_), n) for n in {actor.firings for actor in plan.actors}}
     void = tuple(nothing[actor.firings] for actor in plan.actors)
     now = max((int(column[-1]) for column in end if column.size), default=0)
     reason = f"static order ({how}): no resource is contended, no server shared"
-    return Trace(tuple(start), tuple(served), tuple(end), void, now, True, "compiled", reason)
+    return Trace(start, served, end, void, now, True, "compiled", reason)
 
 
 def _flatten(plan: Plan) -> tuple[Ints, Ints, list[tuple[int, int, int]]]:

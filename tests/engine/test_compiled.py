@@ -138,9 +138,8 @@ def test_a_run_stops_after_a_given_tick_with_what_has_happened() -> None:
     line = plan(actor("a", 9, 2, writes={0: 1}), actor("b", 9, 5, reads={0: 1}), channels=[2])
     for until in (0, 1, 2, 5, 12, 46, 1000):
         expected, found = run_simpy(line, until=until), run_compiled(line, until=until)
-        assert [c.tolist() for c in found.start + found.served + found.end] == [
-            c.tolist() for c in expected.start + expected.served + expected.end
-        ]
+        for column in ("start", "served", "end"):
+            assert [c.tolist() for c in getattr(found, column)] == [c.tolist() for c in getattr(expected, column)]
         assert (found.now, found.complete) == (expected.now, expected.complete)
 
 

@@ -126,6 +126,70 @@ def test_pipelines_of_any_depth_in_blocks(depth: int, rule: Discipline, firings:
     assert_same(found, run_compiled(line, path="events"))
 
 
+def drawn_line(depths: list[int], firings: int, rule: Discipline, released: bool = False) -> Plan:
+    """A line of stages with service times drawn anew for each, FIFOs of the given depths, and perhaps releases."""
+    random = np.random.default_rng(len(depths) + firings)
+    channels = len(depths)
+    return plan(
+        *(
+            actor(
+                f"stage{i}", firings, random.integers(0, 9, firings).tolist() if i % 3 else 4,
+                reads={i - 1: 1} if i else {}, writes={i: 1} if i < channels else {},
+                release=np.sort(random.integers(0, 9 * firings, firings)).tolist() if released and not i else 0,
+            )
+            for i in range(channels + 1)
+        ),
+        channels=depths, discipline=rule,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", list(Discipline))
+@pytest.mark.parametrize("depths", [[2] * 3, [2] * 9, [64] * 12, [5, 2, 9, 2, 3, 70, 2, 4]])
+@pytest.mark.parametrize("released", [False, True])
+def test_lines_run_as_a_wavefront_whatever_their_length_and_depths(
+    rule: Discipline, depths: list[int], released: bool
+) -> None:
+    for firings in (2, 65, 700):
+        line = drawn_line(depths, firings, rule, released)
+        found = run_marked_graph(line)
+        assert found is not None
+        assert found.reason.startswith("static order (a marked graph, as a wavefront)")
+        assert_same(found, run_compiled(line, path="events"))
+
+
+def test_a_fork_that_is_joined_later_runs_as_a_wavefront_with_all_that_it_waits_for() -> None:
+    firings = 300
+    random = np.random.default_rng(7)
+    ticks = [random.integers(0, 9, firings).tolist() for _ in range(6)]
+    fork = plan(
+        actor("fork", firings, ticks[0], writes={0: 1, 1: 1, 2: 1}),
+        *(actor(f"arm{i}", firings, ticks[i + 1], reads={i: 1}, writes={3 + i: 1}) for i in range(3)),
+        actor("join", firings, ticks[4], reads={3: 1, 4: 1, 5: 1}, writes={6: 1}),
+        actor("sink", firings, ticks[5], reads={6: 1}),
+        channels=[3, 4, 7, 3, 5, 3, 2], discipline=Discipline.BLOCKING_AFTER_SERVICE,
+    )  # fmt: skip
+    mixed = replace(
+        fork,
+        channels=tuple(
+            replace(c, discipline=Discipline.CLAIM_START_RELEASE_START if i % 2 else None)
+            for i, c in enumerate(fork.channels)
+        ),
+    )
+    for one in (fork, mixed):
+        found = run_marked_graph(one)
+        assert found is not None
+        assert "wavefront" in found.reason
+        assert_same(found, run_compiled(one, path="events"))
+
+
+def test_stages_with_one_token_between_them_are_too_close_for_a_wavefront() -> None:
+    line = drawn_line([4, 1, 4], 50, Discipline.BLOCKING_AFTER_SERVICE)
+    found = run_marked_graph(line)
+    assert found is not None
+    assert "in blocks" in found.reason
+    assert_same(found, run_compiled(line, path="events"))
+
+
 def test_what_keeps_a_plan_from_the_static_order_is_named() -> None:
     camera = plan(actor("camera", 3, 2, writes={0: 1}, drop=True), actor("b", 3, 5, reads={0: 1}), channels=[1])
     assert why_not_static(camera) == "'camera' may drop frames"
