@@ -4,106 +4,52 @@ from __future__ import annotations
 
 from simulator.engine import _static_columns as col
 from simulator.engine._channels import advance
-from simulator.engine._columns import VALUE
+from simulator.engine._columns import FIRST, LAST, POSITION, RAISED, STEP, VALUE
 from simulator.engine._jit import Cells, called, inlined
 
-_UNKNOWN = -1
+
+@inlined
+def is_known(m: Cells, first: int, last: int) -> bool:
+    """Whether all times that the next firing waits for have been found."""
+    known = True
+    for wait in range(first, last, col.WAIT_COLUMNS):
+        known = known and m[m[wait + col.INDEX] + VALUE] < m[m[wait + col.KNOWN]]
+    return known
 
 
 @inlined
-def when_fed(m: Cells, t: Cells, port: int) -> int:
-    """When the tokens that the next firing needs on an input are there."""
-    need = m[m[port + col.NEED] + VALUE]
-    writer = m[port + col.IN_WRITER]
-    if m[port + col.READ] < need:
-        if writer < 0:
-            return _UNKNOWN
-        written, read, known = m[port + col.WRITTEN], m[port + col.READ], m[writer + col.ENDED]
-        while read < need and written < known:
-            read += m[m[port + col.PUTS] + VALUE]
-            advance(m, m[port + col.PUTS])
-            written += 1
-        m[port + col.WRITTEN] = written
-        m[port + col.READ] = read
-        if read < need:
-            return _UNKNOWN
-    if m[port + col.WRITTEN] == 0:
-        return 0
-    return t[m[writer + col.ARRIVAL] + m[port + col.WRITTEN] - 1]
-
-
-@inlined
-def when_room(m: Cells, t: Cells, out: int) -> int:
-    """When the next put of an output fits."""
-    if m[out + col.ROOM] == col.INFINITY:
-        return 0
-    wanted = m[m[out + col.PUT] + VALUE] - m[out + col.ROOM]
-    if m[out + col.OWN_FREE] >= 0:
-        return 0 if wanted <= m[m[out + col.OWN_FREE] + VALUE] else _UNKNOWN
-    reader = m[out + col.OUT_READER]
-    if m[out + col.FREED] < wanted:
-        if reader < 0:
-            return _UNKNOWN
-        giving, freed = m[out + col.GIVING], m[out + col.FREED]
-        known = m[reader + col.STARTED] if m[out + col.RELEASES_AT_START] != 0 else m[reader + col.ENDED]
-        while freed < wanted and giving < known:
-            freed = m[m[out + col.FREES] + VALUE]
-            advance(m, m[out + col.FREES])
-            giving += 1
-        m[out + col.GIVING] = giving
-        m[out + col.FREED] = freed
-        if freed < wanted:
-            return _UNKNOWN
-    if m[out + col.GIVING] == 0:
-        return 0
-    column = m[reader + col.START] if m[out + col.RELEASES_AT_START] != 0 else m[reader + col.END]
-    return t[column + m[out + col.GIVING] - 1]
-
-
-@inlined
-def claim(m: Cells, out: int) -> None:
-    """The next put of an output takes its room."""
-    if m[out + col.ROOM] != col.INFINITY:
-        m[out + col.ROOM] -= m[m[out + col.PUT] + VALUE]
-    if m[out + col.OWN_FREE] >= 0:
-        advance(m, m[out + col.OWN_FREE])
-    advance(m, m[out + col.PUT])
+def latest(m: Cells, t: Cells, time: int, first: int, last: int) -> int:
+    """The last of these times, which are known, and one more."""
+    for wait in range(first, last, col.WAIT_COLUMNS):
+        cursor = m[wait + col.INDEX]
+        index = m[cursor + VALUE]
+        if index >= 0:
+            time = max(time, t[m[wait + col.COLUMN] + index] + m[wait + col.PLUS])
+        advance(m, cursor)
+    return time
 
 
 @inlined
 def start_next(m: Cells, t: Cells, actor: int) -> bool:
     """Find the start of an actor's next firing, if all that it depends on is known."""
-    firing, under_way = m[actor + col.STARTED], m[actor + col.STARTED] - m[actor + col.ENDED]
-    if firing == m[actor + col.FIRINGS] or under_way >= m[actor + col.CONCURRENCY]:
+    firing, concurrency = m[actor + col.STARTED], m[actor + col.CONCURRENCY]
+    if firing == m[actor + col.FIRINGS] or firing - m[actor + col.ENDED] >= concurrency:
+        return False
+    first, last = m[actor + col.WAITS], m[actor + col.WAITS_END]
+    if not is_known(m, first, last):
         return False
     time = 0
     if m[actor + col.RELEASE] >= 0:
         time = m[m[actor + col.RELEASE] + VALUE]
+        advance(m, m[actor + col.RELEASE])
     if firing > 0:
         time = max(time, t[m[actor + col.START] + firing - 1])
-    if firing >= m[actor + col.CONCURRENCY]:
-        time = max(time, t[m[actor + col.END] + firing - m[actor + col.CONCURRENCY]])
-    for port in range(m[actor + col.INPUTS], m[actor + col.INPUTS_END], col.INPUT_COLUMNS):
-        fed = when_fed(m, t, port)
-        if fed == _UNKNOWN:
-            return False
-        time = max(time, fed)
-    for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
-        if m[out + col.CLAIMS_AT_START] != 0:
-            room = when_room(m, t, out)
-            if room == _UNKNOWN:
-                return False
-            time = max(time, room)
-    for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
-        if m[out + col.CLAIMS_AT_START] != 0:
-            claim(m, out)
-    for port in range(m[actor + col.INPUTS], m[actor + col.INPUTS_END], col.INPUT_COLUMNS):
-        advance(m, m[port + col.NEED])
+    if firing >= concurrency:
+        time = max(time, t[m[actor + col.END] + firing - concurrency])
+    time = latest(m, t, time, first, last)
     t[m[actor + col.START] + firing] = time
     t[m[actor + col.SERVED] + firing] = time + m[m[actor + col.COMPUTE] + VALUE]
     advance(m, m[actor + col.COMPUTE])
-    if m[actor + col.RELEASE] >= 0:
-        advance(m, m[actor + col.RELEASE])
     m[actor + col.STARTED] = firing + 1
     return True
 
@@ -112,20 +58,13 @@ def start_next(m: Cells, t: Cells, actor: int) -> bool:
 def end_next(m: Cells, t: Cells, actor: int) -> bool:
     """Find the departure of an actor's oldest firing under way, if all that it depends on is known."""
     firing = m[actor + col.ENDED]
-    if firing == m[actor + col.STARTED]:
+    first, last = m[actor + col.HOLDS], m[actor + col.HOLDS_END]
+    if firing == m[actor + col.STARTED] or not is_known(m, first, last):
         return False
     time = t[m[actor + col.SERVED] + firing]
     if firing > 0:
         time = max(time, t[m[actor + col.END] + firing - 1])
-    for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
-        if m[out + col.CLAIMS_AT_START] == 0:
-            room = when_room(m, t, out)
-            if room == _UNKNOWN:
-                return False
-            time = max(time, room)
-    for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
-        if m[out + col.CLAIMS_AT_START] == 0:
-            claim(m, out)
+    time = latest(m, t, time, first, last)
     t[m[actor + col.END] + firing] = time
     if m[actor + col.LATENCY] >= 0:
         arrival = time + m[m[actor + col.LATENCY] + VALUE]
@@ -134,34 +73,126 @@ def end_next(m: Cells, t: Cells, actor: int) -> bool:
             arrival = max(arrival, t[m[actor + col.ARRIVAL] + firing - 1])
         t[m[actor + col.ARRIVAL] + firing] = arrival
     m[actor + col.ENDED] = firing + 1
-    m[col.LEFT] -= 1
     return True
 
 
 @inlined
-def queue(m: Cells, actor: int) -> None:
-    """Have an actor looked at again."""
-    if actor >= 0 and m[actor + col.QUEUED] == 0:
-        m[actor + col.QUEUED] = 1
-        m[m[col.WORKLIST] + m[col.WORK]] = actor
-        m[col.WORK] += 1
+def walk(m: Cells, cursor: int) -> tuple[int, int, int, int, int]:
+    """Where a cursor stands and how far its period is raised, then the ends of the period and its step."""
+    return m[cursor + POSITION], m[cursor + RAISED], m[cursor + FIRST], m[cursor + LAST], m[cursor + STEP]
+
+
+@inlined
+def following(place: int, raised: int, first: int, last: int, step: int) -> tuple[int, int]:
+    """The place behind this one, and how far its period is raised."""
+    if place + 1 == last:
+        return first, raised + step
+    return place + 1, raised
+
+
+@inlined
+def run_plain(m: Cells, t: Cells, actor: int) -> None:
+    """The same for all firings that can be found now, where one time at most is waited for and one holds each back.
+
+    Nothing else moves meanwhile, so all that the firings share stays in registers.
+    """
+    wait, hold, ticks = m[actor + col.WAITS], m[actor + col.HOLDS], m[actor + col.COMPUTE]
+    awaited, fed, plus = m[m[wait + col.KNOWN]], m[wait + col.COLUMN], m[wait + col.PLUS]
+    holders, freed = m[m[hold + col.KNOWN]], m[hold + col.COLUMN]
+    wait, hold = m[wait + col.INDEX], m[hold + col.INDEX]
+    at_wait, up_wait, first_wait, last_wait, step_wait = walk(m, wait)
+    at_hold, up_hold, first_hold, last_hold, step_hold = walk(m, hold)
+    at_ticks, up_ticks, first_ticks, last_ticks, step_ticks = walk(m, ticks)
+    starts, services, ends = m[actor + col.START], m[actor + col.SERVED], m[actor + col.END]
+    firing, firings = m[actor + col.ENDED], m[actor + col.FIRINGS]
+    is_held = m[actor + col.STARTED] > firing
+    time = 0
+    if is_held:
+        time = t[services + firing]
+    elif firing > 0:
+        time = t[ends + firing - 1]
+    while True:
+        if not is_held:
+            index = m[at_wait] + up_wait
+            if firing == firings or index >= awaited:
+                break
+            if index >= 0:
+                time = max(time, t[fed + index] + plus)
+            t[starts + firing] = time
+            time += m[at_ticks] + up_ticks
+            t[services + firing] = time
+            at_wait, up_wait = following(at_wait, up_wait, first_wait, last_wait, step_wait)
+            at_ticks, up_ticks = following(at_ticks, up_ticks, first_ticks, last_ticks, step_ticks)
+        index = m[at_hold] + up_hold
+        is_held = index >= holders
+        if is_held:
+            break
+        if index >= 0:
+            time = max(time, t[freed + index])
+        t[ends + firing] = time
+        firing += 1
+        at_hold, up_hold = following(at_hold, up_hold, first_hold, last_hold, step_hold)
+    m[wait + POSITION], m[wait + RAISED] = at_wait, up_wait
+    m[hold + POSITION], m[hold + RAISED] = at_hold, up_hold
+    m[ticks + POSITION], m[ticks + RAISED] = at_ticks, up_ticks
+    m[actor + col.ENDED], m[actor + col.STARTED] = firing, firing + int(is_held)
+
+
+@inlined
+def run_any(m: Cells, t: Cells, actor: int) -> None:
+    """Start and end all firings of an actor that can be found now."""
+    moves = True
+    while moves:
+        moves = end_next(m, t, actor)
+        moves = start_next(m, t, actor) or moves
+
+
+@inlined
+def wake(m: Cells, actor: int) -> None:
+    """Have those looked at again that may wait for an actor, and their groups."""
+    for place in range(m[actor + col.NEIGHBOURS], m[actor + col.NEIGHBOURS_END]):
+        other = m[place]
+        m[other + col.AWAKE] = 1
+        group = m[other + col.GROUP]
+        if m[group + col.QUEUED] == 0:
+            m[group + col.QUEUED] = 1
+            m[m[col.LAST_QUEUED]] = group
+            m[col.LAST_QUEUED] += 1
+            if m[col.LAST_QUEUED] == m[col.QUEUE_END]:
+                m[col.LAST_QUEUED] = m[col.QUEUE]
+            m[col.WAITING] += 1
+
+
+@called
+def run_group(m: Cells, t: Cells, group: int) -> None:
+    """Drive the actors of a group in turn until none of them gets on."""
+    moves = True
+    while moves:
+        moves = False
+        for place in range(m[group + col.MEMBERS], m[group + col.MEMBERS_END]):
+            actor = m[place]
+            if m[actor + col.AWAKE] == 0:
+                continue
+            m[actor + col.AWAKE] = 0
+            started, ended = m[actor + col.STARTED], m[actor + col.ENDED]
+            if m[actor + col.PLAIN] != 0:
+                run_plain(m, t, actor)
+            else:
+                run_any(m, t, actor)
+            if m[actor + col.STARTED] + m[actor + col.ENDED] > started + ended:
+                m[col.LEFT] -= m[actor + col.ENDED] - ended
+                moves = True
+                wake(m, actor)
 
 
 @called
 def chase(m: Cells, t: Cells) -> int:
     """Find all times; 0 if something depends on itself."""
-    while m[col.WORK] > 0:
-        m[col.WORK] -= 1
-        actor = m[m[col.WORKLIST] + m[col.WORK]]
-        m[actor + col.QUEUED] = 0
-        known = m[actor + col.STARTED] + m[actor + col.ENDED]
-        moves = True
-        while moves:
-            moves = end_next(m, t, actor)
-            moves = start_next(m, t, actor) or moves
-        if m[actor + col.STARTED] + m[actor + col.ENDED] > known:
-            for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
-                queue(m, m[out + col.OUT_READER])
-            for port in range(m[actor + col.INPUTS], m[actor + col.INPUTS_END], col.INPUT_COLUMNS):
-                queue(m, m[port + col.IN_WRITER])
+    place = m[col.QUEUE]
+    while m[col.WAITING] > 0:
+        group = m[place]
+        run_group(m, t, group)
+        m[group + col.QUEUED] = 0
+        m[col.WAITING] -= 1
+        place = place + 1 if place + 1 < m[col.QUEUE_END] else m[col.QUEUE]
     return 1 if m[col.LEFT] == 0 else 0

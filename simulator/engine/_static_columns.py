@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-from simulator.engine._columns import INFINITY
+# The run: a ring of the groups that wait to be driven, and the firings left.
+QUEUE, QUEUE_END, LAST_QUEUED, WAITING, LEFT = range(5)
+RUN_COLUMNS = 5
 
-# The run.
-WORKLIST, WORK, LEFT = range(3)
-RUN_COLUMNS = 4
+# Groups of actors that are driven in turn.
+MEMBERS, MEMBERS_END, QUEUED = range(3)
+GROUP_COLUMNS = 3
 
-# Actors: cursors (-1: always 0), ports, and where their times stand.
+# Actors: cursors (-1: always 0), what their starts wait for and their departures are held by, where their times stand,
+# and who may wait for them. PLAIN ones wait for one time at most and are held by one.
 (
     FIRINGS,
     STARTED,
     ENDED,
     CONCURRENCY,
-    QUEUED,
     RELEASE,
     COMPUTE,
     LATENCY,
-    INPUTS,
-    INPUTS_END,
-    OUTPUTS,
-    OUTPUTS_END,
+    WAITS,
+    WAITS_END,
+    HOLDS,
+    HOLDS_END,
     START,
     SERVED,
     END,
     ARRIVAL,
-) = range(16)
-ACTOR_COLUMNS = 16
+    NEIGHBOURS,
+    NEIGHBOURS_END,
+    GROUP,
+    AWAKE,
+    PLAIN,
+) = range(20)
+ACTOR_COLUMNS = 20
 
-# Inputs: READ tokens are there once the writer's firings 0 .. WRITTEN-1 have arrived; PUTS walks what they put.
-NEED, IN_WRITER, PUTS, READ, WRITTEN = range(5)
-INPUT_COLUMNS = 5
-
-# Outputs: FREED tokens have been given back by the reader's firings 0 .. GIVING-1; ROOM is what fits before that.
-PUT, OUT_READER, FREES, ROOM, FREED, GIVING, CLAIMS_AT_START, RELEASES_AT_START, OWN_FREE = range(9)
-OUTPUT_COLUMNS = 9
+# Waits: a firing waits for the time that stands in a COLUMN at INDEX (a cursor; negative: for nothing), and PLUS ticks.
+# It is known once the count at the address KNOWN is beyond it.
+COLUMN, KNOWN, INDEX, PLUS = range(4)
+WAIT_COLUMNS = 4
 
 __all__ = [name for name in globals() if name.isupper()]
-__all__ += ["INFINITY"]

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.engine import _static_columns as col
-from simulator.engine.arrays import Memory
+from simulator.engine.chase import chase
 from simulator.engine.marked_graph import run_marked_graph
 from simulator.plan import Actor, Ints, Plan
 from simulator.trace import Trace
@@ -52,17 +51,9 @@ def run_static_order(plan: Plan) -> Trace | None:
 
 def run_chase(plan: Plan) -> Trace | None:
     """The same for any rates: each actor as far as the times that it depends on are known."""
-    from simulator.engine._kernel import run_recurrence
-
-    memory, times, columns = _flatten(plan)
-    if not run_recurrence(memory, times):
-        return None
-    starts, services, ends = [], [], []
-    for actor, (start, served, end) in zip(plan.actors, columns, strict=True):
-        starts.append(times[start : start + actor.firings])
-        services.append(times[served : served + actor.firings])
-        ends.append(times[end : end + actor.firings])
-    return complete_trace(plan, starts, services, ends, "each actor as far as the times it depends on are known")
+    found = chase(plan)
+    how = "each actor as far as the times it depends on are known"
+    return None if found is None else complete_trace(plan, *found, how)
 
 
 def complete_trace(plan: Plan, start: Sequence[Ints], served: Sequence[Ints], end: Sequence[Ints], how: str) -> Trace:
@@ -72,66 +63,3 @@ def complete_trace(plan: Plan, start: Sequence[Ints], served: Sequence[Ints], en
     now = max((int(column[-1]) for column in end if column.size), default=0)
     reason = f"static order ({how}): no resource is contended, no server shared"
     return Trace(start, served, end, void, now, True, "compiled", reason)
-
-
-def _flatten(plan: Plan) -> tuple[Ints, Ints, list[tuple[int, int, int]]]:
-    """Memory, an array for all times, and where the start, served and end columns of each actor begin in it."""
-    memory = Memory()
-    run = np.zeros(col.RUN_COLUMNS, dtype=np.int64)
-    memory.place(run)
-    actors = np.zeros((len(plan.actors), col.ACTOR_COLUMNS), dtype=np.int64)
-    at = memory.place(actors)
-    writers = {o.channel: (i, o) for i, a in enumerate(plan.actors) for o in a.outputs}
-    readers = {p.channel: (i, p) for i, a in enumerate(plan.actors) for p in a.inputs}
-    columns, cells = _columns(plan, actors)
-
-    def actor_at(index: int) -> int:
-        return at + index * col.ACTOR_COLUMNS
-
-    for row, actor in zip(actors, plan.actors, strict=True):
-        row[col.FIRINGS], row[col.CONCURRENCY], row[col.QUEUED] = actor.firings, actor.concurrency, 1
-        row[col.RELEASE] = memory.cursor_at(actor.release) if actor.release.maximum() > 0 else -1
-        row[col.COMPUTE] = memory.cursor_at(actor.compute)
-        row[col.LATENCY] = memory.cursor_at(actor.latency) if actor.latency.maximum() > 0 else -1
-        inputs, outputs = [], []
-        for port in actor.inputs:
-            writer, out = writers.get(port.channel, (-1, None))
-            walk = memory.cursor_at(out.put) if out else -1
-            initial = plan.channels[port.channel].initial
-            inputs.append([memory.cursor_at(port.need), actor_at(writer) if out else -1, walk, initial, 0])
-        for out in actor.outputs:
-            rule, channel = plan.discipline_of(out.channel), plan.channels[out.channel]
-            reader, read = readers.get(out.channel, (-1, None))
-            reads_itself = read is not None and plan.actors[reader] is actor and rule.claims_at_start
-            room = col.INFINITY if channel.capacity is None else channel.capacity - channel.initial
-            walk = memory.cursor_at(read.free) if read else -1
-            own = memory.cursor_at(read.free) if read and reads_itself else -1
-            owner = actor_at(reader) if read else -1
-            facts = [rule.claims_at_start, rule.releases_at_start, own]
-            outputs.append([memory.cursor_at(out.put), owner, walk, room, 0, 0, *facts])
-        row[col.INPUTS] = memory.place(np.array(inputs, dtype=np.int64))
-        row[col.INPUTS_END] = memory.size
-        row[col.OUTPUTS] = memory.place(np.array(outputs, dtype=np.int64))
-        row[col.OUTPUTS_END] = memory.size
-    run[col.WORKLIST] = memory.place(np.array([actor_at(i) for i in reversed(range(len(actors)))], dtype=np.int64))
-    memory.reserve(1)
-    run[col.WORK] = len(actors)
-    run[col.LEFT] = plan.firings
-    return memory.joined(), np.empty(cells, dtype=np.int64), columns
-
-
-def _columns(plan: Plan, actors: Ints) -> tuple[list[tuple[int, int, int]], int]:
-    """Columns for start, served and end (one for both where a firing departs as soon as it is served), and arrivals."""
-    columns, cells = [], 0
-    for row, actor in zip(actors, plan.actors, strict=True):
-        blocks = any(not plan.discipline_of(out.channel).claims_at_start for out in actor.outputs)
-        departs_at_once = not blocks and min(actor.concurrency, actor.firings) <= 1
-        start, served = cells, cells + actor.firings
-        end = served if departs_at_once else served + actor.firings
-        cells = end + actor.firings
-        arrival = end
-        if actor.latency.maximum() > 0:
-            arrival, cells = cells, cells + actor.firings
-        row[col.START], row[col.SERVED], row[col.END], row[col.ARRIVAL] = start, served, end, arrival
-        columns.append((start, served, end))
-    return columns, cells

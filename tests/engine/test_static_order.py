@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from experiments.benchmark_engine import mobilenet
 from simulator.engine.compiled import run_compiled
 from simulator.engine.marked_graph import run_marked_graph
 from simulator.engine.static_order import run_chase, run_static_order, why_not_static
@@ -195,3 +196,19 @@ def test_what_keeps_a_plan_from_the_static_order_is_named() -> None:
     assert why_not_static(camera) == "'camera' may drop frames"
     state = plan(actor("a", 3, 2, reads={0: 1}, writes={0: 1}, concurrency=2), channels=[(2, 1)])
     assert why_not_static(state) == "'a' keeps its state across firings that overlap"
+
+
+@pytest.mark.parametrize("granularity", ["row", "pixel"])
+def test_windows_that_slide_over_frames(granularity: str) -> None:
+    """Rates that differ, line buffers that just hold a window, and FIFOs that just hold the next one."""
+    made = mobilenet(3, granularity, side=32)
+    for rule in Discipline:
+        check(replace(made, discipline=rule))
+
+
+def test_a_state_that_never_fits_is_left_to_the_event_loop() -> None:
+    # The actor needs two tokens of room on its own channel, and frees one of two.
+    state = actor("a", 3, 2, reads={0: 1}, writes={0: [2, 1, 1]})
+    looped = plan(state, channels=[(2, 1)])
+    assert run_chase(looped) is not None
+    assert run_chase(replace(looped, channels=(Channel("channel0", 1, 1),))) is None
