@@ -48,7 +48,7 @@ def start_next(m: Cells, t: Cells, actor: int) -> bool:
         time = max(time, t[m[actor + col.END] + firing - concurrency])
     time = latest(m, t, time, first, last)
     t[m[actor + col.START] + firing] = time
-    t[m[actor + col.SERVED] + firing] = time + m[m[actor + col.COMPUTE] + VALUE]
+    t[m[actor + col.END] + firing] = time + m[m[actor + col.COMPUTE] + VALUE]  # until it has departed
     advance(m, m[actor + col.COMPUTE])
     m[actor + col.STARTED] = firing + 1
     return True
@@ -61,7 +61,7 @@ def end_next(m: Cells, t: Cells, actor: int) -> bool:
     first, last = m[actor + col.HOLDS], m[actor + col.HOLDS_END]
     if firing == m[actor + col.STARTED] or not is_known(m, first, last):
         return False
-    time = t[m[actor + col.SERVED] + firing]
+    time = t[m[actor + col.END] + firing]
     if firing > 0:
         time = max(time, t[m[actor + col.END] + firing - 1])
     time = latest(m, t, time, first, last)
@@ -103,12 +103,12 @@ def run_plain(m: Cells, t: Cells, actor: int) -> None:
     at_wait, up_wait, first_wait, last_wait, step_wait = walk(m, wait)
     at_hold, up_hold, first_hold, last_hold, step_hold = walk(m, hold)
     at_ticks, up_ticks, first_ticks, last_ticks, step_ticks = walk(m, ticks)
-    starts, services, ends = m[actor + col.START], m[actor + col.SERVED], m[actor + col.END]
+    starts, ends = m[actor + col.START], m[actor + col.END]
     firing, firings = m[actor + col.ENDED], m[actor + col.FIRINGS]
     is_held = m[actor + col.STARTED] > firing
     time = 0
     if is_held:
-        time = t[services + firing]
+        time = t[ends + firing]
     elif firing > 0:
         time = t[ends + firing - 1]
     while True:
@@ -120,12 +120,12 @@ def run_plain(m: Cells, t: Cells, actor: int) -> None:
                 time = max(time, t[fed + index] + plus)
             t[starts + firing] = time
             time += m[at_ticks] + up_ticks
-            t[services + firing] = time
             at_wait, up_wait = following(at_wait, up_wait, first_wait, last_wait, step_wait)
             at_ticks, up_ticks = following(at_ticks, up_ticks, first_ticks, last_ticks, step_ticks)
         index = m[at_hold] + up_hold
         is_held = index >= holders
         if is_held:
+            t[ends + firing] = time
             break
         if index >= 0:
             time = max(time, t[freed + index])

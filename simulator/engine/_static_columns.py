@@ -11,7 +11,8 @@ MEMBERS, MEMBERS_END, QUEUED = range(3)
 GROUP_COLUMNS = 3
 
 # Actors: cursors (-1: always 0), what their starts wait for and their departures are held by, where their times stand,
-# and who may wait for them. PLAIN ones wait for one time at most and are held by one.
+# and who may wait for them. PLAIN ones wait for one time at most and are held by one. A firing that is through but has
+# not departed has the end of its service in the place of its departure.
 (
     FIRINGS,
     STARTED,
@@ -25,7 +26,6 @@ GROUP_COLUMNS = 3
     HOLDS,
     HOLDS_END,
     START,
-    SERVED,
     END,
     ARRIVAL,
     NEIGHBOURS,
@@ -33,8 +33,8 @@ GROUP_COLUMNS = 3
     GROUP,
     AWAKE,
     PLAIN,
-) = range(20)
-ACTOR_COLUMNS = 20
+) = range(19)
+ACTOR_COLUMNS = 19
 
 # Waits: a firing waits for the time that stands in a COLUMN at INDEX (a cursor; negative: for nothing), and PLUS ticks.
 # It is known once the count at the address KNOWN is beyond it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from simulator.engine import _static_columns as col
 from simulator.engine.arrays import Memory, is_constant
 from simulator.engine.references import cumulated, first_reaching, shifted
 from simulator.plan import Actor, Input, Ints, Plan, Series
+from simulator.trace import Columns
 
 _SHORT = 16
 """A channel of fewer puts is short: its writer and its reader are driven in turn."""
@@ -29,15 +31,14 @@ class _Wait:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Where the columns of an actor's times begin. Equal ones are one."""
+    """Where the columns of an actor's times begin."""
 
     start: int
-    served: int
     end: int
     arrival: int
 
 
-def chase(plan: Plan) -> tuple[list[Ints], list[Ints], list[Ints]] | None:
+def chase(plan: Plan) -> tuple[Columns, Columns, Columns] | None:
     """Start, served and end of all firings of a plan whose order is static; None if it does not run to its end."""
     from simulator.engine._kernel import run_recurrence
 
@@ -48,11 +49,23 @@ def chase(plan: Plan) -> tuple[list[Ints], list[Ints], list[Ints]] | None:
     memory, times = _flatten(plan, *found, columns), np.empty(cells, dtype=np.int64)
     if not run_recurrence(memory, times):
         return None
-    kept = list(zip(columns, plan.actors, strict=True))
-    starts, services, ends = (
-        [times[getattr(own, name) :][: actor.firings] for own, actor in kept] for name in ("start", "served", "end")
+    starts = Columns(times[own.start :][: actor.firings] for own, actor in zip(columns, plan.actors, strict=True))
+    ends = Columns(times[own.end :][: actor.firings] for own, actor in zip(columns, plan.actors, strict=True))
+    services = Columns(
+        ends[i] if _departs_at_once(plan, actor) else partial(_served, starts[i], actor.compute)
+        for i, actor in enumerate(plan.actors)
     )
     return starts, services, ends
+
+
+def _served(starts: Ints, compute: Series) -> Ints:
+    return starts + compute.array()
+
+
+def _departs_at_once(plan: Plan, actor: Actor) -> bool:
+    """Whether every firing departs as soon as it is served."""
+    blocks = any(not plan.discipline_of(out.channel).claims_at_start for out in actor.outputs)
+    return not blocks and min(actor.concurrency, actor.firings) <= 1
 
 
 def _waits(plan: Plan) -> tuple[list[list[_Wait]], list[list[_Wait]]] | None:
@@ -96,18 +109,14 @@ def _is_fed(wanted: Series, base: int) -> bool:
 def _columns(plan: Plan) -> tuple[list[_Columns], int]:
     """The columns of all actors, and how many cells they take.
 
-    One column serves for served and end where a firing departs as soon as it is served, and for end and arrival where
-    all tokens travel equally long.
+    One serves for end and arrival where all tokens travel equally long.
     """
     columns, cells = [], 0
     for actor in plan.actors:
-        blocks = any(not plan.discipline_of(out.channel).claims_at_start for out in actor.outputs)
-        departs_at_once = not blocks and min(actor.concurrency, actor.firings) <= 1
-        start, served = cells, cells + actor.firings
-        end = served if departs_at_once else served + actor.firings
+        start, end = cells, cells + actor.firings
         arrival = end if is_constant(actor.latency) else end + actor.firings
         cells = arrival + actor.firings
-        columns.append(_Columns(start, served, end, arrival))
+        columns.append(_Columns(start, end, arrival))
     return columns, cells
 
 
@@ -137,7 +146,7 @@ def _flatten(plan: Plan, starts: list[list[_Wait]], ends: list[list[_Wait]], col
         row[col.RELEASE] = _cursor_unless_0(memory, actor.release)
         row[col.COMPUTE] = memory.cursor_at(actor.compute)
         row[col.LATENCY] = -1 if own.arrival == own.end else memory.cursor_at(actor.latency)
-        row[[col.START, col.SERVED, col.END, col.ARRIVAL]] = own.start, own.served, own.end, own.arrival
+        row[[col.START, col.END, col.ARRIVAL]] = own.start, own.end, own.arrival
         row[col.PLAIN] = is_plain = _is_plain(actor, starts[index], ends[index], own)
         spare = [_Wait(index, Series.constant(-1, actor.firings), col.START)] if is_plain else []
         row[[col.WAITS, col.WAITS_END]] = place(starts[index] or spare)
