@@ -1,8 +1,8 @@
 """A systolic array: output, weight or input stationary, with double-buffered SRAMs in front of a DRAM.
 
 Cycles and SRAM accesses are SCALE-Sim's closed forms (:mod:`simulator.elements.systolic_folds`); DRAM traffic follows
-from the sizes of the buffers (:mod:`simulator.elements.systolic_traffic`) and is a flow on the memory, which overlaps
-with the folds as double buffers do.
+from the sizes of the buffers and from how they are refilled (:mod:`simulator.elements.systolic_traffic`) and is a flow
+on the memory, which overlaps with the folds as double buffers do.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from simulator.elements.base import Assignment, Element, ElementConfig, EnergyConfig, Floats, Ints, Stage
 from simulator.elements.dense_work import batch_energy, distinct_sizes, each, refuse_wired, repeats, vector_stage
@@ -22,8 +22,11 @@ from simulator.elements.systolic_folds import Dataflow, Folds, fold_layer, fold_
 from simulator.elements.systolic_traffic import (
     PARTIAL_SUM_BYTES,
     Buffers,
+    Refill,
     Traffic,
     dram_traffic,
+    ring_cycles,
+    ring_refills,
     stalled_cycles,
     tiled,
 )
@@ -53,11 +56,25 @@ class SystolicConfig(ElementConfig):
         True,
         description="Partial sums are added up in the output buffer, in tiles that fit; else they go to DRAM",
     )
+    refill: Refill = Field(
+        "demand",
+        description=(
+            "How operand buffers are filled: 'demand' with what the folds ask for next, each word once; 'ring' half by"
+            " half round the stored operand, as SCALE-Sim does, with 'accumulate: false'"
+        ),
+    )
     port: ClockedBandwidth | None = Field(
         None, description="Bandwidth of each buffer's own port to the DRAM; the memory alone bounds it unless given"
     )
     op_rate: OpRate = Field(Fraction(32), description="Other operations a cycle, in the vector unit behind the array")
     energy: SystolicEnergy | None = Field(None, description="Energy by cause; not modelled where absent")
+
+    @field_validator("refill")
+    @classmethod
+    def _adds_up_nothing(cls, value: Refill, info: ValidationInfo) -> Refill:
+        if value == "ring" and info.data.get("dataflow") != "os" and info.data.get("accumulate", False):
+            raise ValueError("needs 'accumulate: false': a fixed order of fetches has no tiles of partial sums")
+        return value
 
     @property
     def buffers(self) -> Buffers:
@@ -117,12 +134,18 @@ class Systolic(Element):
             product = dataclasses.replace(product, pixels=pixels)
         folds = fold_product(product, config.rows, config.columns, config.dataflow)
         folds = tiled(folds, config.columns, config.dataflow, config.buffers)
-        traffic = dram_traffic(layer, folds, config.rows, config.columns, config.dataflow, config.buffers)
-        cycles = folds.cycles
+        place = (config.rows, config.columns, config.dataflow, config.buffers)
+        wide = None
         if config.port is not None:
             wide = config.port.at(self.clock_hz) / self.clock_hz * 8 / layer.input_bits
-            words = (traffic.input_reads, traffic.weight_reads, traffic.output_writes)
-            cycles = stalled_cycles(cycles, words, config.buffers, wide)
+        if config.refill == "ring":
+            refills = ring_refills(layer, folds, *place, beat=max(1, int(wide or 1)))
+            traffic = dram_traffic(layer, folds, *place, refills)
+            cycles = folds.cycles if wide is None else ring_cycles(folds, *place, refills, wide)
+            return _Cost(folds, traffic, cycles)
+        traffic = dram_traffic(layer, folds, *place)
+        words = (traffic.input_reads, traffic.weight_reads, traffic.output_writes)
+        cycles = folds.cycles if wide is None else stalled_cycles(folds.cycles, words, config.buffers, wide)
         return _Cost(folds, traffic, cycles)
 
     def _bytes(self, work: LayerWork, costs: Sequence[_Cost], which: Ints) -> dict[str, Floats]:

@@ -1,11 +1,13 @@
 """What a systolic array moves to and from its DRAM, and how long it waits for that.
 
-Each buffer is double buffered: one half feeds the array while the other is filled for the folds to come. So an operand
-is fetched once if what is needed again fits half the buffer, and again for every pass over it if not. The order of
-folds is SCALE-Sim's: along the rows of the array first, then along its columns. Beside the DRAM counts that SCALE-Sim
-v3.0.0 prints for AlexNet and ResNet-18 (64 kB buffers) these are exact for outputs, and within 4 % for inputs and 3 %
-for weights in the mean of each dataflow (the tool reads a few rows again at the seams of folds); its refills of starved
-1 kB buffers by whole half-buffers are thrashing that is not copied.
+Each buffer is double buffered: one half feeds the array while the other is filled for the folds to come. With the
+refill ``demand`` a half is filled with the words that the folds ask for next, each once: so an operand is fetched once
+if what is needed again fits half the buffer, and again for every pass over it if not. The order of folds is that of
+SCALE-Sim: along the rows of the array first, then along its columns. Beside the DRAM counts that SCALE-Sim v3.0.0
+prints for AlexNet and ResNet-18 (64 kB buffers, its CALC bandwidth mode) these are exact for outputs, and within 4 %
+for inputs and 3 % for weights in the mean of each dataflow (the tool reads a few rows again at the seams of folds).
+With the refill ``ring`` the halves walk round the stored operand, as in the tool's USER mode: see
+:mod:`simulator.elements.systolic_ring`.
 """
 
 from __future__ import annotations
@@ -13,11 +15,19 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
+
+import numpy as np
 
 from simulator.elements.systolic_folds import Dataflow, Folds
+from simulator.elements.systolic_ring import Refills, walk
+from simulator.elements.systolic_streams import input_stream, weight_stream
 from workloads.layers import Layer
 
 PARTIAL_SUM_BYTES = 4
+
+Refill = Literal["demand", "ring"]
+"""How operand buffers are filled: with what the folds ask for next, or round the stored operand by halves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +54,41 @@ class Traffic:
     partial_writes: int = 0
 
 
-def dram_traffic(layer: Layer, folds: Folds, rows: int, columns: int, dataflow: Dataflow, buffers: Buffers) -> Traffic:
-    """DRAM words of a layer that lies on the array as ``folds`` say."""
+def dram_traffic(
+    layer: Layer,
+    folds: Folds,
+    rows: int,
+    columns: int,
+    dataflow: Dataflow,
+    buffers: Buffers,
+    refills: tuple[Refills | None, Refills | None] = (None, None),
+) -> Traffic:
+    """DRAM words of a layer that lies on the array as ``folds`` say; ``refills`` of input and weights where a ring
+    fetches them.
+    """
     groups = folds.groups
     inputs = _input_words(layer, folds, rows, columns, dataflow, _half(buffers.inputs, layer.input_bits))
     weights = _weight_words(folds, columns, dataflow, _half(buffers.weights, layer.weight_bits))
+    inputs, weights = (
+        words if refill is None else refill.words for words, refill in zip((inputs, weights), refills, strict=True)
+    )
     outputs = folds.pixels * folds.filters
     spilt = 0 if dataflow == "os" or buffers.accumulates else groups * outputs * (folds.row_folds - 1)
     return Traffic(groups * inputs, groups * weights, groups * outputs + spilt, spilt)
+
+
+def ring_refills(
+    layer: Layer, folds: Folds, rows: int, columns: int, dataflow: Dataflow, buffers: Buffers, beat: int
+) -> tuple[Refills | None, Refills | None]:
+    """The refills of input and weights of one group by buffers that walk round them; None for an unlimited buffer."""
+    inputs = input_stream(layer, folds, rows, columns, dataflow)
+    weights = weight_stream(folds, rows, columns, dataflow)
+    held = _words(buffers.inputs, layer.input_bits), _words(buffers.weights, layer.weight_bits)
+    of_inputs, of_weights = (
+        None if words is None else walk(stream, max(2, words), beat)
+        for stream, words in zip((inputs, weights), held, strict=True)
+    )
+    return of_inputs, of_weights
 
 
 def tiled(folds: Folds, columns: int, dataflow: Dataflow, buffers: Buffers) -> Folds:
@@ -80,6 +117,60 @@ def stalled_cycles(cycles: int, words: tuple[int, int, int], buffers: Buffers, w
         exposed = 0 if held is None else max(0, amount - held)
         longest = max(longest, exposed / words_per_cycle)
     return -(-longest.numerator // longest.denominator)
+
+
+def ring_cycles(
+    folds: Folds,
+    rows: int,
+    columns: int,
+    dataflow: Dataflow,
+    buffers: Buffers,
+    refills: tuple[Refills | None, Refills | None],
+    words_per_cycle: Fraction,
+) -> int:
+    """Cycles of a layer whose operands come through rings, each with a port of ``words_per_cycle`` to the DRAM.
+
+    The array goes on when every half that it has asked for is there. The output buffer begins to drain when half of it
+    is full, and takes a word where one has left.
+    """
+    cycles = folds.cycles // folds.groups
+    waits = [refill.waits(cycles, words_per_cycle) for refill in refills if refill is not None]
+    longest = cycles + max((int(waited.max()) for _, waited in waits if waited.size), default=0)
+    held, written = buffers.outputs, folds.output_writes // folds.groups
+    if held is not None and written > held:
+        begin = _cycle_of_word(folds, rows, columns, dataflow, held // 2)
+        late = [waited[: np.searchsorted(when, begin, "right")] for when, waited in waits]
+        begin += max((int(waited.max()) for waited in late if waited.size), default=0)
+        drained = begin + (written - held) / words_per_cycle
+        longest = max(longest, -(-drained.numerator // drained.denominator))
+    return folds.groups * longest
+
+
+def _cycle_of_word(folds: Folds, rows: int, columns: int, dataflow: Dataflow, word: int) -> int:
+    """The cycle of an array that never waits in which it writes its ``word``-th output, counted from 0."""
+    wide, length = {
+        "os": (folds.filters, folds.pixels),
+        "ws": (folds.filters, folds.pixels),
+        "is": (folds.pixels, folds.filters),
+    }[dataflow]
+    lanes = np.minimum(columns, wide - columns * np.arange(folds.column_folds))
+    high = np.full(folds.row_folds, length)
+    if dataflow == "os":
+        high = np.minimum(rows, length - rows * np.arange(folds.row_folds))
+    behind = np.cumsum(np.outer(lanes, high))
+    fold = int(np.searchsorted(behind, word, "right"))
+    column, row = divmod(fold, folds.row_folds)
+    time = np.arange(int(high[row] + lanes[column]))
+    # Lanes begin one after the other, so that by a time t lane n has written t + 1 - n words.
+    ended = [np.clip(time + 1 - lane, 0, high[row]) for lane in range(int(lanes[column]))]
+    before = word - (int(behind[fold - 1]) if fold else 0)
+    begin = folds.window - 1 if dataflow == "os" else 2 * rows - 1
+    return fold * folds.fold_cycles + begin + int(np.searchsorted(np.sum(ended, axis=0), before, "right"))
+
+
+def _words(size: int | None, bits: int) -> int | None:
+    """Words in a buffer."""
+    return None if size is None else size * 8 // bits
 
 
 def _half(size: int | None, bits: int) -> int | None:
