@@ -92,8 +92,22 @@ class Series:
         return values
 
     def array(self, first: int = 0, last: int | None = None) -> Ints:
-        """The values of firings ``first .. last - 1`` as one array."""
-        return self.at(np.arange(first, self.length if last is None else last, dtype=np.int64))
+        """The values of firings ``first .. last - 1`` as one array of their own (no range check)."""
+        last = self.length if last is None else last
+        if self.period == 1:
+            start = int(self.pattern[0]) + first * self.step
+            if not self.step:
+                return np.full(max(0, last - first), start, dtype=np.int64)
+            return np.arange(max(0, last - first), dtype=np.int64) * self.step + start
+        turn = first // self.period
+        begin, end = first - turn * self.period, last - turn * self.period
+        if end <= self.period:
+            return self.pattern[begin:end] + turn * self.step
+        # Whole periods side by side; a division for each firing takes ten times as long.
+        turns = np.arange(turn, -(-last // self.period), dtype=np.int64)
+        values = (self.pattern + (turns * self.step)[:, None]).reshape(-1)
+        found: Ints = values[begin:end]
+        return found
 
     def total(self) -> int:
         """The sum of all values as a Python integer, so it cannot overflow."""

@@ -38,3 +38,14 @@ def test_arrivals_at_a_fixed_rate_take_the_memory_of_a_few(rate: str, period: in
     series = Series.recurring(times)
     assert (series.period, series.step) == (period, int(times[period] - times[0]))
     assert np.array_equal(series.array(), times)
+
+
+@pytest.mark.parametrize(("pattern", "step"), [([4], 0), ([4], 3), ([1, 5, 6], 0), ([1, 5, 6], 6)])
+def test_a_part_of_a_series_is_what_its_firings_are_one_by_one(pattern: list[int], step: int) -> None:
+    series = Series.periodic(pattern, 11, step)
+    for first in range(12):
+        for last in range(first, 12):
+            part = series.array(first, last)
+            assert part.tolist() == [series[k] for k in range(first, last)]
+            part += 1  # its own
+    assert series.array().tolist() == [series[k] for k in range(11)]
