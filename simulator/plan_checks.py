@@ -204,11 +204,10 @@ def _channels(plan: Plan) -> Iterator[Fault]:
             yield where, f"{what} {channel.capacity}; raise the capacity to {worst[0]} or more"
         if reader:
             actor, port = reader
-            lag = 1 if plan.discipline_of(index).releases_at_start else actor.concurrency
-            if worst := _most(port.need, port.free, lag, channel.capacity):
+            # Whatever its concurrency: where the tokens of two firings do not fit, the second waits for the first.
+            if worst := _most(port.need, port.free, 1, channel.capacity):
                 what = f"{actor.name!r} needs {worst[0]} tokens at once at firing {worst[1]} from a capacity of"
-                less = f", or lower its concurrency of {lag}" if lag > 1 else ""
-                yield where, f"{what} {channel.capacity}; raise the capacity to {worst[0]} or more{less}"
+                yield where, f"{what} {channel.capacity}; raise the capacity to {worst[0]} or more"
 
 
 def _unwritten(channel: Channel, reader: Actor, need: int, writer: Actor | None, ever: int) -> str:

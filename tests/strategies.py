@@ -54,11 +54,11 @@ def plans(
     writers = [draw(st.lists(st.integers(0, r - 1), min_size=1, max_size=2)) for r in range(1, number)]
     links = [(w, r) for r, several in enumerate(writers, 1) for w in several]
     for writer, reader in links:
-        _connect(draw, channels, drafts, writer, reader, discipline)
+        _connect(draw, channels, drafts, writer, reader)
     for _ in range(draw(st.integers(0, 2))):
         a, b = sorted((draw(st.integers(0, number - 1)), draw(st.integers(0, number - 1))))
         drafts[a].compute = [max(1, ticks) for ticks in drafts[a].compute]  # a cycle must take time
-        _connect(draw, channels, drafts, b, a, discipline)
+        _connect(draw, channels, drafts, b, a)
     resources = [
         Resource(f"resource{i}", draw(st.integers(1, 4))) for i in range(draw(st.sampled_from((0, 1, 1, 2, 3))))
     ]
@@ -84,14 +84,11 @@ def _ticks(draw: st.DrawFn, firings: int, most: int = 5) -> list[int]:
     return [pattern[k % len(pattern)] for k in range(firings)]
 
 
-def _connect(
-    draw: st.DrawFn, channels: list[Channel], drafts: list[_Draft], writer: int, reader: int, discipline: Discipline
-) -> None:
+def _connect(draw: st.DrawFn, channels: list[Channel], drafts: list[_Draft], writer: int, reader: int) -> None:
     """A channel whose needs can be met in the order of the actors; one that goes backward gets initial tokens."""
     out, into = drafts[writer], drafts[reader]
     backward = writer >= reader
     own = draw(st.sampled_from((None, None, *_DISCIPLINES)))
-    rule = own or discipline
     pattern = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
     put = [pattern[k % len(pattern)] for k in range(out.firings)]
     initial = draw(st.integers(1 if backward else 0, 3))
@@ -99,8 +96,7 @@ def _connect(
     need = _needs(draw, into.firings, out.firings, written, initial, backward)
     free = _frees(draw, need)
     index = len(channels)
-    behind = into.concurrency if not rule.releases_at_start else 1
-    kept = [n - (free[k - behind] if k >= behind else 0) for k, n in enumerate(need)]
+    kept = [n - (free[k - 1] if k else 0) for k, n in enumerate(need)]
     least = max([initial, *put, *kept, 0])
     room = draw(st.sampled_from((None, 0, 0, 1, 2, 3, 5)))
     unread = initial + int(written[-1]) - (free[-1] if free else 0)
