@@ -76,9 +76,13 @@ class World:
         heads = [(head, queue) for queue in self.offered if (head := queue.fitting_head())]
         self.offered = {queue: None for _, queue in heads}
         if heads:
-            self.grants.ask()
-            _, queue = min(heads, key=lambda one: one[0])
-            queue.take().resume(None)
+            queue = heads[0][1] if len(heads) == 1 else min(heads, key=lambda one: one[0])[1]
+            actor = queue.take()
+            if not queue.fitting_head():
+                del self.offered[queue]
+            if self.offered:
+                self.grants.ask()
+            actor.resume(None)
 
 
 class _Firing:

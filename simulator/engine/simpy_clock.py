@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
-from heapq import heappop
+from heapq import heappop, heappush
 from itertools import chain, count, repeat
 from typing import Any
 
@@ -65,7 +65,9 @@ class Alarm(simpy.Event):
     def after(self, delay: int, priority: int = NORMAL) -> None:
         """Ring ``delay`` ticks from now."""
         self.callbacks = self.ring
-        self.env.schedule(self, priority, delay)  # type: ignore[arg-type]
+        clock = self.env
+        # What Environment.schedule does, without the call: every wait for time comes here.
+        heappush(clock._queue, (clock._now + delay, priority, next(clock._eid), self))  # type: ignore[misc]
 
 
 class Record:
@@ -124,7 +126,9 @@ class TokenQueue:
     def write(self, tokens: int, void: bool) -> None:
         """Put tokens in line; they may become readable later."""
         if void and tokens:
-            self.voids.append((self.written, self.written + tokens))
+            joins = bool(self.voids) and self.voids[-1][1] == self.written
+            first = self.voids.pop()[0] if joins else self.written
+            self.voids.append((first, self.written + tokens))
         self.written += tokens
 
     def arrive(self, tokens: int) -> None:
@@ -140,9 +144,12 @@ class TokenQueue:
 
     def occupying(self, first: int, last: int) -> int:
         """How many of the tokens ``first .. last - 1`` take room."""
-        if not self.voids:
-            return last - first
-        return last - first - sum(max(0, min(last, b) - max(first, a)) for a, b in self.voids)
+        solid = last - first
+        for a, b in self.voids:
+            if a >= last:
+                break
+            solid -= max(0, min(last, b) - max(first, a))
+        return solid
 
     def give_back(self, total: int) -> None:
         """The reader has given back ``total`` tokens in all."""
