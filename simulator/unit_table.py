@@ -48,6 +48,7 @@ _BASES = {  # in pint's notation; a name in brackets is a dimension of its own
 NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?(?:/\d+)?"
 _QUANTITY = re.compile(rf"(?P<number>{NUMBER})\s*(?P<unit>(?![eE][+-]?\d)[A-Za-zµ%].*)?", re.ASCII)
 _LONGEST = 80  # characters: no quantity needs more, and a longer one is a mistake or an attack
+_DECADES = 18  # no figure of hardware is so many powers of ten above or below its base unit
 
 
 @cache
@@ -187,10 +188,14 @@ def _check_unit(unit: str, kinds: tuple[Kind, ...]) -> None:
 
 
 def check_range(value: Fraction, found: object, kind: Kind) -> None:
-    """Raise :class:`UnitError` where ``value``, written as ``found``, is smaller than its kind allows."""
+    """Raise :class:`UnitError` where ``value``, written as ``found``, is smaller than its kind allows, or so large or
+    small that only a wrong unit can be meant."""
     if value < kind.lowest or (value == kind.lowest and not kind.includes_lowest):
         bound = f"{kind.lowest} or more" if kind.includes_lowest else f"more than {kind.lowest}"
         raise UnitError(f"'{found}' is out of range; {kind.article()} is {bound}")
+    if value and not Fraction(1, 10**_DECADES) <= value <= 10**_DECADES:
+        size = "large" if value > 1 else "small"
+        raise UnitError(f"'{found}' is out of all proportion, too {size} for {kind.article()}; is its unit right?")
 
 
 def describe(found: object) -> str:

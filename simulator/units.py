@@ -197,6 +197,7 @@ def _read_share(found: Any) -> float:
     value = Fraction(str(found)) if bare else parse_quantity(found, SHARE)[0]
     if not 0 < value <= 1:
         raise UnitError(f"'{found}' is out of range; a share is more than 0 and at most 1 (100 %)")
+    check_range(value, found, SHARE)
     return float(value)
 
 

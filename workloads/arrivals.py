@@ -216,7 +216,7 @@ _EXAMPLES = {
 DEFAULT_FRAMES = 64
 """Frames of a run that names no number: enough for a steady state behind the warm-up of a deep pipeline."""
 
-_MOST_FRAMES = 2**27  # each column of a frame or firing takes a gigabyte then
+MOST_FRAMES = 2**27  # each column of a frame or firing takes a gigabyte then
 
 
 def frame_count(frames: int | None, arrivals: Arrivals) -> int:
@@ -225,8 +225,8 @@ def frame_count(frames: int | None, arrivals: Arrivals) -> int:
         return arrivals.length or DEFAULT_FRAMES
     if frames < 1:
         raise WorkloadError(f"{frames} frames are asked for; write frames=1 or more")
-    if frames > _MOST_FRAMES:
-        raise WorkloadError(f"{frames} frames are asked for; write frames={_MOST_FRAMES} or fewer")
+    if frames > MOST_FRAMES:
+        raise WorkloadError(f"{frames} frames are asked for; write frames={MOST_FRAMES} or fewer")
     return frames
 
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from simulator.elements.precision import Precision
 from simulator.units import EnergyPerMac, EnergyPerOp, Frequency, Power
 from workloads.tokens import LayerWork
+
+if TYPE_CHECKING:
+    from simulator.elements.neuromorphic import Neuromorphic
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -155,6 +158,13 @@ class Element(ABC):
     def default_precision(self) -> str | None:
         """Precision a network of 32-bit floats runs in here ('int8', 'fp16', ...); None leaves the network's own."""
         return self.config.precision or self.native_precision
+
+    @property
+    def chip(self) -> Neuromorphic | None:
+        """The chip whose cores and packets make up the plan of all layers placed here (:mod:`simulator.lowering.chip`);
+        None where each layer has stages of its own.
+        """
+        return None
 
     @abstractmethod
     def stages(self, work: LayerWork, assignment: Assignment) -> Sequence[Stage]:

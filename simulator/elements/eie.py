@@ -33,7 +33,7 @@ _DRAWN_COLUMNS = 2048
 class EieConfig(ElementConfig):
     """Processing elements, their queues and their store of weights."""
 
-    pes: int = Field(64, ge=1, description="Processing elements, a multiply-accumulate a cycle each")
+    pes: int = Field(64, ge=1, le=65_536, description="Processing elements, a multiply-accumulate a cycle each")
     queue: int = Field(8, ge=1, description="Activations that wait in front of each processing element")
     index_bits: int = Field(4, ge=1, le=16, description="Bits that count the zeros before a weight")
     weight_store: Bytes | None = Field(None, description="Bytes of compressed weights on chip; unlimited unless given")

@@ -120,6 +120,11 @@ class Neuromorphic(Element):
     granularities: ClassVar[tuple[str, ...]] = ("frame",)
 
     @property
+    def chip(self) -> Neuromorphic:
+        """Itself."""
+        return self
+
+    @property
     def mesh(self) -> Mesh:
         """The tiles and their routes."""
         mesh = self.config.mesh

@@ -8,11 +8,17 @@ from simulator.elements.base import Floats, Ints, Window
 from workloads.tokens import LayerWork
 from workloads.windows import LayerWindow
 
+_BEYOND = 2.0**62
+
 
 def whole_cycles(cycles: Floats) -> Ints:
-    """Cycles of each frame, rounded up to whole ones; a rounding error of a millionth of a cycle is not a cycle."""
-    counted: Ints = np.ceil(np.asarray(cycles, dtype=np.float64) - 1e-6).astype(np.int64)
-    return counted
+    """Cycles of each frame, rounded up to whole ones; a rounding error of a millionth of a cycle is not a cycle.
+
+    What is beyond 64 bits, or no number, becomes so large that the lowering refuses it.
+    """
+    counted = np.ceil(np.asarray(cycles, dtype=np.float64) - 1e-6)
+    whole: Ints = np.where(counted < _BEYOND, counted, _BEYOND).astype(np.int64)
+    return whole
 
 
 def split_cycles(frame_cycles: Ints, work: LayerWork, pieces: int) -> Ints:

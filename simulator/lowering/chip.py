@@ -31,7 +31,6 @@ from simulator.lowering.chip_actors import Chip
 from simulator.lowering.copies import Port
 from simulator.lowering.counts import Firings
 from simulator.lowering.drafts import ActorDraft, PlanDraft
-from simulator.lowering.timebase import TimeBase
 from simulator.series import Series
 from workloads.network import LayerGroup
 from workloads.spiking.simulation import SpikingRun
@@ -52,13 +51,10 @@ class _Layer:
 class ChipLowering:
     """Collects the layers placed on one chip; :meth:`finish` adds their actors to the plan."""
 
-    def __init__(
-        self, draft: PlanDraft, base: TimeBase, element: Neuromorphic, frames: int, waiting: int | None
-    ) -> None:
-        self._draft, self._base, self._element, self._frames = draft, base, element, frames
+    def __init__(self, draft: PlanDraft, element: Neuromorphic, frames: int, waiting: int | None) -> None:
+        self._draft, self._element, self._frames = draft, element, frames
         self._layers: dict[str, _Layer] = {}
         self._run: SpikingRun | None = None
-        self._costs = element.costs
         self._waiting = waiting
 
     def add_layer(
@@ -120,7 +116,7 @@ class ChipLowering:
         outside = [p.name for p in network.layers if p.name not in own | sources]
         wanted = {n: layer.cores for n, layer in self._layers.items() if layer.cores and layer.work.population}
         placement = place(network, self._element.mesh.cores, self._element.limits, wanted, outside=outside)
-        Chip(self._draft, self._base, self._element, placement, run, self._frames, self._waiting).build(
+        Chip(self._draft, self._element, placement, run, self._frames, self._waiting).build(
             {n: layer.entrances for n, layer in self._layers.items()},
             {n: layer.readout for n, layer in self._layers.items() if layer.is_read or layer.readout.outputs},
         )

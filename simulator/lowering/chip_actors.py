@@ -16,7 +16,6 @@ from simulator.lowering.chip_parts import BatchDraft, Sender, after, before, ene
 from simulator.lowering.copies import Port
 from simulator.lowering.counts import Firings
 from simulator.lowering.drafts import ActorDraft, PlanDraft
-from simulator.lowering.timebase import TimeBase
 from simulator.plan import Channel, Flow, Input, Output
 from simulator.series import Ints, Series
 from workloads.spiking.simulation import SpikingRun
@@ -28,14 +27,13 @@ class Chip:
     def __init__(
         self,
         draft: PlanDraft,
-        base: TimeBase,
         element: Neuromorphic,
         placement: Placement,
         run: SpikingRun,
         frames: int,
         waiting: int | None,
     ) -> None:
-        self._draft, self._base, self._element = draft, base, element
+        self._draft, self._base, self._element = draft, draft.base, element
         self._placement, self._run, self._frames, self._waiting = placement, run, frames, waiting
         self._costs, self._mesh = element.costs, element.mesh
         self._slices = element.config.slices
@@ -294,8 +292,9 @@ class Chip:
         if mesh.link is None:
             return []
         links, _ = self._mesh.routes(np.array([source]), np.array([destination]))
-        work = Series.full(self._base.work(packets.astype(np.float64) * (mesh.packet / 8)))
-        rate = self._base.rate(mesh.link)
+        units = self._base.server_units(mesh.link)
+        work = Series.full(units.work(packets.astype(np.float64) * (mesh.packet / 8)))
+        rate = units.rate(mesh.link)
         name = self._element.name
         return [Flow(self._draft.server(f"{name}.{self._link_name(int(link))}", rate), work) for link in links[1:]]
 

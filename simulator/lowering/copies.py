@@ -10,7 +10,6 @@ import numpy as np
 from simulator.lowered import ActorNote, Amounts, ChannelNote, Role
 from simulator.lowering.drafts import ActorDraft, PlanDraft
 from simulator.lowering.stages import memory_flow
-from simulator.lowering.timebase import TimeBase
 from simulator.plan import Flow
 from simulator.platform import Dma, Memory, Platform
 from simulator.series import Series
@@ -40,7 +39,7 @@ class Route:
     priority: int
 
 
-def add_copy(draft: PlanDraft, base: TimeBase, platform: Platform, port: Port, route: Route) -> Port:
+def add_copy(draft: PlanDraft, platform: Platform, port: Port, route: Route) -> Port:
     """Adds the DMA actor that copies a tensor along the route, and says where it can be read then.
 
     Each token is a transfer: set-up time on a channel of the engine (with the latency of the memory it reads), then
@@ -57,22 +56,23 @@ def add_copy(draft: PlanDraft, base: TimeBase, platform: Platform, port: Port, r
         if name is not None:
             memory = platform.memories[name]
             load = memory.port_bytes(amounts, none) if way == "read" else memory.port_bytes(none, amounts)
-            flows.append(memory_flow(draft, base, memory, Series.periodic(base.work(load), grid.count)))
+            flows.append(memory_flow(draft, memory, load, grid.count))
             moved[(name, way)] = Amounts(amounts)
             ends.append(memory)
     # The set-up comes before the transfer: it is time of the channel, so it is work on the link at the channel's rate.
     setup = dma.setup + (platform.memories[port.memory].latency if port.memory is not None else 0)
     bandwidth = dma.bandwidth or min((memory.bandwidth for memory in ends), default=None)
     if bandwidth is not None:
-        cap = base.rate(bandwidth)
-        link = base.work(amounts) + base.carried(setup, cap)
+        units = draft.base.server_units(bandwidth)
+        cap = units.rate(bandwidth)
+        link = units.work(amounts) + units.carried(setup, cap)
         flows.append(Flow(draft.server(dma.name, cap * dma.config.channels), Series.periodic(link, grid.count), cap))
     transfer = None if dma.config.energy is None else dma.config.energy.transfer
     actor = ActorDraft(
         name=f"{dma.name}:{port.layer}->{route.element}",
         resource=draft.resource(dma.name, dma.config.channels, dma.name),
         firings=grid,
-        compute=Series.constant(base.from_seconds(setup), grid.count),
+        compute=Series.constant(draft.base.from_seconds(setup), grid.count),
         written=tokens,
         priority=route.priority,
         flows=flows,

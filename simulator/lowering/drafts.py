@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import numpy as np
 
 from simulator.lowered import ActorNote, ChannelNote, ResourceNote
 from simulator.lowering.counts import Firings, puts, takes
+from simulator.lowering.timebase import TimeBase
 from simulator.plan import Actor, Channel, Discipline, Flow, Input, Output, Plan, Resource, Server
 from simulator.series import Ints, Series
 
@@ -62,8 +62,8 @@ class ActorDraft:
 class PlanDraft:
     """Collects the parts of a plan and the notes beside them."""
 
-    def __init__(self, tick: Fraction) -> None:
-        self.tick = tick
+    def __init__(self, base: TimeBase) -> None:
+        self.base = base
         self.actors: list[ActorDraft] = []
         self.channels: list[Channel] = []
         self.channel_notes: list[ChannelNote] = []
@@ -123,39 +123,33 @@ class PlanDraft:
         So frame n + 1 cannot start before frame n is done, and a recurrent layer's throughput is one over its
         latency.
         """
-        index = len(self.channels)
-        self.channels.append(Channel(f"{last.name}~>{first.name}", 1, 1, token_bytes, None, None))
-        self.channel_notes.append(note)
-        written = np.zeros(last.firings.pieces, dtype=np.int64)
-        written[-1] = 1
-        freed = np.zeros(first.firings.pieces, dtype=np.int64)
-        freed[-1] = 1
-        writer, reader = last.firings, first.firings
-        last.outputs.append(Output(index, puts(writer, reader, written)))
-        asked = np.ones(first.firings.pieces, dtype=np.int64)
-        first.inputs.append(Input(index, takes(reader, writer, asked, 1), takes(reader, writer, freed, 1)))
+        self._one_a_frame(last, first, Channel(f"{last.name}~>{first.name}", 1, 1, token_bytes, None, None), note)
 
     def signal(self, decides: ActorDraft, waits: ActorDraft, note: ChannelNote, *, capacity: int | None = None) -> None:
         """A token without bytes a frame that both do: the second starts it only when the first is done with it.
 
         With a ``capacity`` the first may be so many frames ahead of the second.
         """
+        channel = Channel(f"{decides.name}=>{waits.name}", capacity, 0, 0.0, None, None, signal=True)
+        self._one_a_frame(decides, waits, channel, note)
+
+    def _one_a_frame(self, producer: ActorDraft, consumer: ActorDraft, channel: Channel, note: ChannelNote) -> None:
+        """A channel of one token a frame: the producer's last piece writes it, every piece of the consumer asks for it
+        and the last one gives it back.
+        """
         index = len(self.channels)
-        self.channels.append(Channel(f"{decides.name}=>{waits.name}", capacity, 0, 0.0, None, None, signal=True))
+        self.channels.append(channel)
         self.channel_notes.append(note)
-        written = np.zeros(decides.firings.pieces, dtype=np.int64)
-        written[-1] = 1
-        freed = np.zeros(waits.firings.pieces, dtype=np.int64)
-        freed[-1] = 1
-        asked = np.ones(waits.firings.pieces, dtype=np.int64)
-        writer, reader = decides.firings, waits.firings
-        decides.outputs.append(Output(index, puts(writer, reader, written)))
-        waits.inputs.append(Input(index, takes(reader, writer, asked, 1), takes(reader, writer, freed, 1)))
+        writer, reader = producer.firings, consumer.firings
+        producer.outputs.append(Output(index, puts(writer, reader, _last_of(writer.pieces))))
+        asked = np.ones(reader.pieces, dtype=np.int64)
+        freed = takes(reader, writer, _last_of(reader.pieces), 1)
+        consumer.inputs.append(Input(index, takes(reader, writer, asked, 1), freed))
 
     def freeze(self, discipline: Discipline, labels: Mapping[str, str]) -> Plan:
         """The finished plan."""
         return Plan(
-            tick=self.tick,
+            tick=self.base.tick,
             actors=tuple(actor.freeze() for actor in self.actors),
             channels=tuple(self.channels),
             resources=tuple(self.resources),
@@ -163,3 +157,10 @@ class PlanDraft:
             discipline=discipline,
             labels=labels,
         )
+
+
+def _last_of(pieces: int) -> Ints:
+    """1 for the last piece of a frame, 0 for the others."""
+    only = np.zeros(pieces, dtype=np.int64)
+    only[-1] = 1
+    return only

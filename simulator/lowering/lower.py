@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from simulator.elements.base import Stage, Window
 from simulator.elements.checked import stages_of
-from simulator.elements.neuromorphic import Neuromorphic
 from simulator.errors import MappingError
 from simulator.lowered import ActorNote, ChannelNote, Lowered, Role
 from simulator.lowering.chip import ChipLowering
@@ -47,7 +47,7 @@ class _Lowering:
         self.clocks = {name: e.clock_hz for name, e in platform.processing_elements.items() if name in used}
         other_times = not stream.is_saturated or bool(platform.memories) or bool(platform.dma)
         self.base = TimeBase.choose(self.clocks.values(), other_times=other_times)
-        self.draft = PlanDraft(self.base.tick)
+        self.draft = PlanDraft(self.base)
         self.ports: dict[str, Port] = {}
         self.copies: dict[tuple[str, str], Port] = {}
         self.firsts: dict[str, ActorDraft] = {}
@@ -128,48 +128,63 @@ class _Lowering:
             work = work.each_frame(self.stream.frames)  # the last batch holds fewer
         place = Place(self.platform, element, memory_of(self.platform, element.name), priority)
         sources = [self._reachable(self.ports[name], element.name, priority) for name in group.inputs]
-        if isinstance(element, Neuromorphic):
+        if element.chip is not None:
             chip = self.chips.setdefault(
-                element.name, ChipLowering(self.draft, self.base, element, self.stream.frames, self._entrance_depth(1))
+                element.name, ChipLowering(self.draft, element.chip, self.stream.frames, self._entrance_depth(1))
             )
             is_read = self._leaves(group, element.name)
             self.ports[group.name] = chip.add_layer(group, work, assignment, sources, is_read)
             return
         stages = stages_of(element, work, assignment, self.stream.frames)
+        if not stages:
+            raise MappingError(
+                f"element '{element.name}' gives layer '{group.name}' no stage; its model must return at least one"
+            )
         if element.streaming:
             stages = self._with_boundary(group, work, stages, sources, element.name)
         self.stages.setdefault(element.name, {})[group.name] = stages
         grid = Firings(1, self.stream.frames, assignment.batch, _taken(work, assignment.batch))
-        previous: ActorDraft | None = None
-        written_bytes = 0.0
-        actors: list[ActorDraft] = []
-        for stage in stages:
-            actor = add_stage(self.draft, self.base, place, work, stage, grid)
-            for window in stage.windows:
-                if window.source < 0:
-                    if previous is not None:
-                        inner = Port(previous, element.name, place.memory, group.name, written_bytes)
-                        self._connect(inner, actor, window, work.group, element.name)
-                else:
-                    self._connect(sources[window.source], actor, window, work.group, element.name)
-            previous = actor
-            written_bytes = float(work.layer.output_bytes) if stage.output_bytes is None else stage.output_bytes
-            actors.append(actor)
-        if previous is None:
-            raise MappingError(
-                f"element '{element.name}' gives layer '{group.name}' no stage; its model must return at least one"
-            )
+        actors = self._add_stages(place, work, stages, grid, sources)
         self.firsts[group.name] = actors[0]
         feed_back_state(self.draft, work.layer, element.name, stages, actors)
-        # An element that shares its hardware may be modelled without memory; a stage that streams weights may not.
-        if element.streaming and place.memory is None and any(stage.weight_bytes is not None for stage in stages):
+        self._keep_weights(place, work, stages)
+        self.ports[group.name] = Port(
+            actors[-1], element.name, place.memory, group.name, float(work.group.output_bytes)
+        )
+
+    def _add_stages(
+        self, place: Place, work: LayerWork, stages: Sequence[Stage], grid: Firings, sources: Sequence[Port]
+    ) -> list[ActorDraft]:
+        """An actor a stage, each joined to the ports of the layer's inputs and to the stage before it."""
+        element, group = place.element.name, work.group
+        actors: list[ActorDraft] = []
+        before: Port | None = None
+        for stage in stages:
+            actor = add_stage(self.draft, place, work, stage, grid)
+            for window in stage.windows:
+                port = sources[window.source] if window.source >= 0 else before
+                if port is not None:
+                    self._connect(port, actor, window, group, element)
+            written = float(work.layer.output_bytes) if stage.output_bytes is None else stage.output_bytes
+            before = Port(actor, element, place.memory, group.name, written)
+            actors.append(actor)
+        return actors
+
+    def _keep_weights(self, place: Place, work: LayerWork, stages: Sequence[Stage]) -> None:
+        """Weights that stages fetch lie in the element's memory.
+
+        An element that shares its hardware may be modelled without memory; a stage that streams weights may not.
+        """
+        if all(stage.weight_bytes is None for stage in stages):
+            return
+        if place.memory is not None:
+            self.weights[place.memory] = self.weights.get(place.memory, 0) + work.group.weight_bytes
+        elif place.element.streaming:
+            name = place.element.name
             raise MappingError(
-                f"layer '{group.name}' on '{element.name}' streams its weights, but '{element.name}' reaches no memory;"
+                f"layer '{work.group.name}' on '{name}' streams its weights, but '{name}' reaches no memory;"
                 f" write 'memory' for it in the platform, or keep the weights on chip"
             )
-        if place.memory is not None and any(stage.weight_bytes is not None for stage in stages):
-            self.weights[place.memory] = self.weights.get(place.memory, 0) + work.group.weight_bytes
-        self.ports[group.name] = Port(previous, element.name, place.memory, group.name, float(work.group.output_bytes))
 
     def _with_boundary(
         self, group: LayerGroup, work: LayerWork, stages: list[Stage], sources: list[Port], element: str
@@ -209,7 +224,7 @@ class _Lowering:
                     " or map both to one element"
                 )
             route = Route(dma, element, target, priority)
-            self.copies[key] = add_copy(self.draft, self.base, self.platform, port, route)
+            self.copies[key] = add_copy(self.draft, self.platform, port, route)
         return self.copies[key]
 
     def _connect(self, port: Port, consumer: ActorDraft, window: Window, group: LayerGroup, element: str) -> None:

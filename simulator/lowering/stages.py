@@ -15,7 +15,6 @@ from simulator.elements.pieces import batch_sums
 from simulator.lowered import ActorNote, Amounts, Role
 from simulator.lowering.counts import Firings
 from simulator.lowering.drafts import ActorDraft, PlanDraft
-from simulator.lowering.timebase import TimeBase
 from simulator.plan import Flow
 from simulator.platform import Memory, Platform
 from simulator.series import Series
@@ -46,11 +45,9 @@ def rows(amounts: npt.NDArray[_Number], firings: Firings) -> npt.NDArray[_Number
     return np.broadcast_to(amounts, (amounts.shape[0], firings.pieces)).ravel()
 
 
-def add_stage(
-    draft: PlanDraft, base: TimeBase, place: Place, work: LayerWork, stage: Stage, grid: Firings
-) -> ActorDraft:
+def add_stage(draft: PlanDraft, place: Place, work: LayerWork, stage: Stage, grid: Firings) -> ActorDraft:
     """Adds the actor of a stage to the plan; its channels come later. ``grid`` says which frames the layer does."""
-    element, layer = place.element, work.group.name
+    element, layer, base = place.element, work.group.name, draft.base
     firings = dataclasses.replace(grid, pieces=stage.pieces)
     cycles = rows(stage.cycles, firings)
     traffic = _traffic(stage, firings)
@@ -65,7 +62,7 @@ def add_stage(
         slots=stage.slots,
         priority=place.priority,
         concurrency=stage.concurrency,
-        flows=_flows(draft, base, place, traffic, firings.count),
+        flows=_flows(draft, place, traffic, firings.count),
         note=ActorNote(
             role=Role.STAGE,
             element=element.name,
@@ -104,17 +101,20 @@ def _traffic(stage: Stage, firings: Firings) -> Mapping[str, Floats]:
     return {way: amounts for way, amounts in traffic.items() if amounts.any()}
 
 
-def _flows(draft: PlanDraft, base: TimeBase, place: Place, traffic: Mapping[str, Floats], firings: int) -> list[Flow]:
+def _flows(draft: PlanDraft, place: Place, traffic: Mapping[str, Floats], firings: int) -> list[Flow]:
     if place.memory is None or not traffic:
         return []
     memory = place.platform.memories[place.memory]
     period = max(amounts.size for amounts in traffic.values())
     read, write = (np.resize(traffic.get(way, np.zeros(1)), period) for way in ("read", "write"))
-    work = Series.periodic(base.work(memory.port_bytes(read, write)), firings)
-    return [memory_flow(draft, base, memory, work)]
+    return [memory_flow(draft, memory, memory.port_bytes(read, write), firings)]
 
 
-def memory_flow(draft: PlanDraft, base: TimeBase, memory: Memory, work: Series) -> Flow:
-    """Work on a memory that all its users share, as fast as one user's port carries it."""
-    cap = None if memory.port_bandwidth is None else base.rate(memory.port_bandwidth)
-    return Flow(draft.server(memory.name, base.rate(memory.bandwidth)), work, cap)
+def memory_flow(draft: PlanDraft, memory: Memory, port_bytes: Floats, firings: int) -> Flow:
+    """Bytes of each of so many firings on a memory that all its users share, as fast as one user's port carries
+    them; ``port_bytes`` (:meth:`Memory.port_bytes`) is one period.
+    """
+    port = memory.port_bandwidth
+    units = draft.base.server_units(memory.bandwidth if port is None else min(port, memory.bandwidth))
+    server = draft.server(memory.name, units.rate(memory.bandwidth))
+    return Flow(server, Series.periodic(units.work(port_bytes), firings), None if port is None else units.rate(port))

@@ -13,15 +13,15 @@ from simulator.errors import PlanError
 from simulator.series import Ints, Series
 
 PICOSECOND = Fraction(1, 10**12)
+_COARSEST = Fraction(1000)
+"""Bytes a second: what one unit of a server's rate stands for, unless the server is slow."""
 _PATTERN_LIMIT = 1_000_000
 _LARGEST = 2.0**62
 
 
 @dataclass(frozen=True, slots=True)
 class TimeBase:
-    """The plan's tick, in seconds. The work unit of servers is 1 kB/s for a tick, so that rates in kB/s are whole
-    numbers.
-    """
+    """The plan's tick, in seconds."""
 
     tick: Fraction
 
@@ -62,13 +62,32 @@ class TimeBase:
         repeated = np.resize(cycles, firings)
         return Series.full(_rounded(repeated, ratio))
 
+    def server_units(self, slowest: Fraction) -> ServerUnits:
+        """Units in which a server counts whose slowest rate is ``slowest`` bytes a second: whole units that miss no
+        rate by more than a thousandth.
+        """
+        unit = _COARSEST
+        while slowest < 1000 * unit:
+            unit /= 10
+        return ServerUnits(self.tick, unit)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUnits:
+    """How a server counts: rates in whole units of ``unit`` bytes a second, work in what such a rate carries in a
+    tick of so many seconds.
+    """
+
+    tick: Fraction
+    unit: Fraction
+
     def rate(self, bytes_per_second: Fraction) -> int:
-        """Work units a tick of a bandwidth, at least one."""
-        return max(1, int(bytes_per_second / 1000))
+        """Work units a tick of a bandwidth."""
+        return int(bytes_per_second / self.unit)
 
     def work(self, amounts: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Ints:
         """Bytes as work units, rounded up; raises ``PlanError`` where they do not fit 64 bits."""
-        scale = float(1 / (1000 * self.tick))
+        scale = float(1 / (self.unit * self.tick))
         _check_fits(float(np.abs(amounts).max(initial=0.0)) * scale, "traffic")
         units: Ints = np.ceil(amounts * scale).astype(np.int64)
         return units

@@ -27,6 +27,7 @@ from simulator.mapping.finn import read_folding
 from simulator.mapping.mapping import FifoRule, LayerRule, MappingRules
 from simulator.strict_yaml import KeyPath, Node, read_text, read_yaml
 from simulator.units import Tokens
+from workloads.arrivals import MOST_FRAMES
 
 FORMAT = "mapping/1"
 
@@ -43,7 +44,7 @@ class _LayerEntry(BaseModel):
     granularity: str | None = Field(None, description="'frame', 'row', 'pixel' or 'word'")
     cores: int | None = Field(None, ge=1, description="Slots taken at once, on an element that has several")
     precision: str | None = Field(None, description="'int8', 'fp16', ...: for a network without a precision of its own")
-    batch: int | None = Field(None, ge=1, description="Frames that run together in one firing")
+    batch: int | None = Field(None, ge=1, le=MOST_FRAMES, description="Frames that run together in one firing")
     options: Mapping[str, Any] = Field({}, description="Options of the element's model")
 
 
@@ -64,7 +65,9 @@ class MappingFile(BaseModel):
     element: str | None = Field(None, description="Element of every layer that no rule names")
     granularity: str | None = Field(None, description="Granularity of every layer that no rule names")
     precision: str | None = Field(None, description="Precision of a network without one of its own")
-    batch: int | None = Field(None, ge=1, description="Frames that run together, of every layer that no rule names")
+    batch: int | None = Field(
+        None, ge=1, le=MOST_FRAMES, description="Frames that run together, of every layer that no rule names"
+    )
     policy: Literal["latency", "pipeline"] = Field(
         "latency", description="What an automatic choice of elements is for: a frame's latency, or throughput"
     )

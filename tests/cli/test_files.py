@@ -76,6 +76,7 @@ def test_a_file_that_is_not_there_exits_with_2(headrace: Command, name: str) -> 
             "format: mapping/1\nlayers:\n  - {match: conv1, cores: 0}\n",
             "3:27  layers[0].cores  found 0; write at least 1",
         ),
+        ("format: mapping/1\nbatch: 99999999999999999999\n", "write at most 134217728"),
         ("format: mapping/1\nfifos:\n  - {from: conv1, depth: 64}\n", "64 has no unit"),
         ("format: mapping/1\nelement: cpu\nelement: gpu\n", "element"),
         ("format: mapping/1\nelement: [cpu\n", "m.yaml"),

@@ -10,7 +10,7 @@ import pytest
 
 from simulator import simulate
 from simulator.engine import run
-from simulator.errors import MappingError
+from simulator.errors import MappingError, PlanError
 from simulator.lowered import Role
 from simulator.lowering import lower
 from simulator.mapping import FifoRule, LayerRule, MappingRules
@@ -154,3 +154,23 @@ def test_granularity_changes_no_throughput_of_a_balanced_pipeline(tmp_path: Path
         trace = run(lower(_platform(tmp_path, _FPGA), static_stream(network, 6), rules).plan, engine="simpy")
         periods.append(np.diff(trace.end[-1].reshape(6, -1)[:, -1])[-1])
     assert periods == [16 * 16 * 2 * 18] * 2
+
+
+@pytest.mark.parametrize("bandwidth", ["11.52 kB/s", "115.2 kbit/s", "75 bit/s"])
+def test_a_copy_over_a_serial_line_takes_its_bytes_over_its_rate(tmp_path: Path, bandwidth: str) -> None:
+    """What the first layer hands to the second is three bytes."""
+    text = _TWO.replace("setup: 100 ns", f"bandwidth: {bandwidth}")
+    rules = MappingRules(layers=[LayerRule("first", "cpu"), LayerRule("second", "gpu")], precision="int8")
+    result = simulate(_platform(tmp_path, text), static_stream(_two_dense(), 1), rules)
+    (copy,) = (k for k, note in enumerate(result.lowered.actors) if note.role is Role.DMA)
+    trace = result.trace
+    taken = (trace.end[copy] - trace.start[copy]).sum() * result.lowered.plan.tick
+    line = result.lowered.platform.dma["copy"].bandwidth
+    assert line is not None
+    assert float(taken) == pytest.approx(float(3 / line), rel=1e-3)
+
+
+def test_a_bandwidth_so_low_that_its_traffic_does_not_fit_is_refused(tmp_path: Path) -> None:
+    text = _TWO.replace("bandwidth: 1 GB/s", "bandwidth: 1e-15 B/s")
+    with pytest.raises(PlanError, match="makes a traffic of"):
+        lower(_platform(tmp_path, text), static_stream(_two_dense(), 1), MappingRules(element="cpu"))

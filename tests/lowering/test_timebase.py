@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from simulator.errors import PlanError
 from simulator.lowering.timebase import PICOSECOND, TimeBase
 
+_COARSE = TimeBase(PICOSECOND).server_units(Fraction(10**9))
+
 
 def test_a_single_clock_is_its_own_tick() -> None:
     base = TimeBase.choose([Fraction(300_000_000)], other_times=False)
@@ -45,10 +47,18 @@ def test_the_running_sum_is_the_floor_of_the_exact_time(cycles: list[int], clock
 
 def test_bytes_become_work_of_a_server() -> None:
     """25.6 GB/s are 25 600 000 units a picosecond of a billionth of a byte: a megabyte takes 39.0625 us."""
-    base = TimeBase(PICOSECOND)
-    rate = base.rate(Fraction(25_600_000_000))
-    work = int(base.work(np.array([1e6]))[0])
-    assert Fraction(work, rate) * base.tick == Fraction(1_000_000, 25_600_000_000)
+    units = TimeBase(PICOSECOND).server_units(Fraction(25_600_000_000))
+    rate = units.rate(Fraction(25_600_000_000))
+    work = int(units.work(np.array([1e6]))[0])
+    assert Fraction(work, rate) * PICOSECOND == Fraction(1_000_000, 25_600_000_000)
+
+
+@pytest.mark.parametrize("rate", [Fraction(14_400), Fraction(11_520), Fraction(75, 2), Fraction(1, 3), Fraction(10**6)])
+def test_a_slow_link_keeps_its_rate(rate: Fraction) -> None:
+    """A serial line of 115.2 kbit/s carries 14.4 kB/s, not 14."""
+    units = TimeBase(PICOSECOND).server_units(rate)
+    seconds = Fraction(int(units.work(np.array([12.0]))[0]), units.rate(rate)) * PICOSECOND
+    assert float(seconds) == pytest.approx(float(12 / rate), rel=1e-3)
 
 
 @pytest.mark.parametrize(("cycles", "clock"), [(10**12, Fraction(1, 10**5)), (4, Fraction(1, 10**30))])
@@ -59,8 +69,8 @@ def test_a_clock_too_slow_for_64_bits_is_refused_and_does_not_wrap_round(cycles:
 
 def test_traffic_beyond_64_bits_is_refused() -> None:
     with pytest.raises(PlanError, match=r"makes a traffic of 1e\+29 units"):
-        TimeBase(PICOSECOND).work(np.array([1.0, 1e20]))
+        _COARSE.work(np.array([1.0, 1e20]))
     with pytest.raises(PlanError, match="makes a traffic of inf units"):
-        TimeBase(PICOSECOND).work(np.array([np.inf]))
+        _COARSE.work(np.array([np.inf]))
     with pytest.raises(PlanError, match=r"makes a traffic of 2.56e\+21 units"):
-        TimeBase(PICOSECOND).carried(Fraction(100), 25_600_000)
+        _COARSE.carried(Fraction(100), 25_600_000)
