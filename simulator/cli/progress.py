@@ -21,6 +21,8 @@ def watching(tick: Fraction, *, quiet: bool) -> Iterator[Callback | None]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
+    from simulator.engine.compiling import told_of_compiling
+
     with _bar() as bar:
         task = bar.add_task("simulating", total=None, time="0 s", speed="")
         began = time.perf_counter()
@@ -30,9 +32,14 @@ def watching(tick: Fraction, *, quiet: bool) -> Iterator[Callback | None]:
 
             spent = max(time.perf_counter() - began, 1e-9)
             speed = f"{si(departed / spent, '')} firings/s"
-            bar.update(task, total=total, completed=departed, time=si(float(now * tick), "s"), speed=speed)
+            at = si(float(now * tick), "s")
+            bar.update(task, description="simulating", total=total, completed=departed, time=at, speed=speed)
 
-        yield update
+        def tell() -> None:
+            bar.update(task, description="compiling the engine, half a minute once on this machine")
+
+        with told_of_compiling(tell):
+            yield update
 
 
 def _bar() -> Progress:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numba
-from numba.core import types
+from numba.core import event, types
 from numba.extending import intrinsic
+
+from simulator.engine.compiling import compiling_begins
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -27,6 +29,19 @@ class Cells(Protocol):
 
     def __setitem__(self, address: int, value: int) -> None: ...
 
+
+class _Watch(event.Listener):
+    """Passes on that numba compiles; it makes no such event of what it loads from its cache."""
+
+    def on_start(self, event: Any) -> None:
+        compiling_begins()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+_listen: Any = event.register
+_listen("numba:compile", _Watch())
 
 _njit: Any = numba.njit
 _OPTIONS = {"error_model": "numpy", "nogil": True, "_nrt": False}
