@@ -234,11 +234,11 @@ def _lookup(document: Mapping[str, Any], path: str) -> Any:
 def _default(platform: Platform, path: str) -> Any:
     """The default of a key that the file leaves out, as the file would write it."""
     section, name, key = [*path.split("."), "", "", ""][:3]
-    parts: Mapping[str, Any] = (
-        getattr(platform, section, {}) if section in ("processing_elements", "memories", "dma") else {}
-    )
+    sections = ("processing_elements", "memories", "dma")
+    parts: Mapping[str, Any] = getattr(platform, section) if section in sections else {}
     if name not in parts:
-        raise PlatformError(f"'{path}' leads nowhere in platform '{platform.name}'{did_you_mean(name, parts)}")
+        wrong, known = (name, parts) if section in sections else (section, sections)
+        raise PlatformError(f"'{path}' leads nowhere in platform '{platform.name}'{did_you_mean(wrong, known)}")
     config = parts[name].config
     if path.count(".") != 2 or key not in type(config).model_fields:
         raise PlatformError(f"'{path}' leads nowhere{did_you_mean(key, type(config).model_fields)}")

@@ -10,6 +10,15 @@ from pathlib import Path
 from simulator.errors import UserError
 
 
+def place(text: str) -> Path:
+    """The file or folder to write to that an option names; raises ``UserError`` for no name at all, which would be the
+    current folder.
+    """
+    if not text.strip():
+        raise UserError(f"'{text}' names no place to write to; write e.g. 'runs/mine'")
+    return Path(text)
+
+
 def make_folder(path: Path) -> None:
     """Makes a folder and those above it; raises ``UserError`` where that cannot be."""
     try:

@@ -89,6 +89,7 @@ def test_parameters_that_are_no_numbers_are_refused() -> None:
     for path, message in (
         ("processing_elements.cpu.eficiency", "leads nowhere; did you mean 'efficiency'"),
         ("processing_elements.npu.efficiency", "leads nowhere in platform 'raspberry-pi-4'"),
+        ("memory.dram.efficiency", "leads nowhere in platform 'raspberry-pi-4'; did you mean 'memories'?"),
         ("processing_elements.cpu.rate", "is no number of platform 'raspberry-pi-4'"),
         ("processing_elements.cpu.library", "only a number can be fitted"),
     ):

@@ -26,7 +26,7 @@ def load_network(source: str | os.PathLike[str]) -> Network:
             raise WorkloadError(f"{text}: cannot tell what it holds; give a file that ends in {known}, or a zoo name")
         return zoo_network(text)
     if not path.is_file():
-        raise WorkloadError(f"{text}: no such file")
+        raise WorkloadError(f"{text}: is a folder; name a file" if path.is_dir() else f"{text}: no such file")
     if suffix == ".onnx":
         from workloads.importers.onnx_file import read_onnx
 

@@ -70,7 +70,8 @@ def to_ps(seconds: Fraction) -> int:
 def _split(text: str, what: str, example: str) -> tuple[Fraction, str]:
     found = _QUANTITY.fullmatch(text)
     if found is None:
-        raise WorkloadError(f"{what} is '{text.strip()}', which is no number with a unit; write e.g. '{example}'")
+        fault = "negative" if _QUANTITY.fullmatch(text.strip().removeprefix("-")) else "no number with a unit"
+        raise WorkloadError(f"{what} is '{text.strip()}', which is {fault}; write e.g. '{example}'")
     number, unit = found["number"], found["unit"]
     if "e" in number.lower() and abs(int(re.split("[eE]", number)[1])) > 30:
         raise WorkloadError(f"{what} is '{text.strip()}', which is out of all proportion; write e.g. '{example}'")

@@ -30,7 +30,12 @@ def read_csv_rows(path: str | Path) -> list[tuple[int, list[str]]]:
             return [(reader.line_num, row) for row in reader if row and not row[0].lstrip().startswith("#")]
     except FileNotFoundError:
         raise WorkloadError(f"no file '{path}'; name a CSV file that exists") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise WorkloadError(f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise WorkloadError(f"'{path}' is no CSV: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
+    except csv.Error as error:
         raise WorkloadError(f"'{path}' cannot be read as CSV: {error}") from None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.options import JsonOption, PlatformArgument, SetOption, overrides
+from simulator.cli.options import JsonOption, PlatformArgument, SetOption, overrides, place_to_write
 from workloads.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ def calibrate_platform(
             help="Columns network and latency_ms or throughput_fps; may have element, layer, batch, cores, precision.",
         ),
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="NEW.yaml", help="The platform file to write.")],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", parser=place_to_write, metavar="NEW.yaml", help="The platform file to write."),
+    ],
     fit: Annotated[
         list[str] | None,
         typer.Option(
@@ -39,6 +42,7 @@ def calibrate_platform(
     rows is refused.
     """
     from simulator.calibration import calibrate
+    from simulator.files import make_folder, write_atomically
     from simulator.measurements import platform_text, read_measurements
     from simulator.platform import load_platform
 
@@ -46,10 +50,13 @@ def calibrate_platform(
         raise UserError(f"--out {out}: a platform file ends in .yaml; write e.g. {out.with_suffix('.yaml')}")
     if out.exists() and out.resolve() == Path(platform).resolve():
         raise UserError(f"--out {out}: is the platform that the new one extends; write another name")
+    if out.is_dir():
+        raise UserError(f"--out {out}: is a folder; write the name of a file in it")
     changed = overrides(settings)
     rows = read_measurements(measured, load_platform(platform, changed))
+    make_folder(out.parent)  # before the fit, so that it is not lost for want of a place
     found = calibrate(platform, rows, fit, settings=changed)
-    out.write_text(platform_text(found, platform, out, measured.name, changed), encoding="utf-8")
+    write_atomically(out, platform_text(found, platform, out, measured.name, changed).encode())
     if as_json:
         _print_json(found, out)
     else:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.files import place
 from workloads.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,6 +45,16 @@ TransformOption = Annotated[
         " ([bold]headrace list transforms[/]); repeatable, in this order.",
     ),
 ]
+
+
+def place_to_write(text: str) -> Path:
+    """The parser of options that name a file or folder to write to."""
+    try:
+        return place(text)
+    except UserError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

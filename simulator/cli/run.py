@@ -20,6 +20,7 @@ from simulator.cli.options import (
     TransformOption,
     changed_network,
     overrides,
+    place_to_write,
 )
 
 if TYPE_CHECKING:
@@ -91,13 +92,19 @@ def run_network(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="DIR", help="Save tables, manifest and pictures there.", rich_help_panel=_OUTPUT
+            "--out",
+            "-o",
+            parser=place_to_write,
+            metavar="DIR",
+            help="Save tables, manifest and pictures there.",
+            rich_help_panel=_OUTPUT,
         ),
     ] = None,
     trace: Annotated[
         Path | None,
         typer.Option(
             "--trace",
+            parser=place_to_write,
             metavar="FILE",
             help="Write a timeline for ui.perfetto.dev (.json or .json.gz).",
             rich_help_panel=_OUTPUT,

@@ -39,3 +39,18 @@ def test_mistakes_leave_with_code_2_and_no_file(headrace: Command) -> None:
     said = headrace("calibrate", "raspberry-pi-4", "t.csv", "-o", "mine.yml.txt")
     assert said.code == 2
     assert "a platform file ends in .yaml" in said.err
+
+
+def test_where_the_platform_cannot_go_is_told_before_the_fit(headrace: Command) -> None:
+    Path("t.csv").write_text(ROWS)
+    Path("folder.yaml").mkdir()
+    for out, message in (
+        ("", "'' names no place to write to"),
+        ("folder.yaml", "--out folder.yaml: is a folder; write the name of a file in it"),
+        ("t.csv/mine.yaml", "t.csv: cannot be written"),
+    ):
+        said = headrace("calibrate", "raspberry-pi-4", "t.csv", "-o", out)
+        assert (said.code, said.out) == (2, "")
+        assert message in " ".join(said.err.split())
+    assert headrace("calibrate", "raspberry-pi-4", "t.csv", "-o", "new/mine.yaml").code == 0
+    assert load_platform(Path("new/mine.yaml")).name == "mine"

@@ -149,3 +149,15 @@ def test_a_stream_that_names_no_network_asks_for_one(headrace: Command) -> None:
     said = headrace("check", "s.csv")
     assert said.code == 2
     assert said.err == "s.csv: whose layers are these? Name the network, e.g. --network mobilenet-v1\n"
+
+
+@pytest.mark.parametrize("option", ["--out", "--trace"])
+@pytest.mark.parametrize("text", ["", " "])
+def test_a_run_that_would_write_to_no_name_is_refused_and_nothing_is_written(
+    headrace: Command, option: str, text: str
+) -> None:
+    said = headrace("run", "mpsoc-cpu-gpu", "lenet-5", option, text)
+    assert (said.code, said.out) == (2, "")
+    assert option in said.err
+    assert "names no place to write to" in " ".join(said.err.split())
+    assert not list(Path().iterdir())
