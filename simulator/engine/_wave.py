@@ -64,6 +64,16 @@ def keep(m: Cells, w: Cells, memory: int, work: int, column: int, first: int, co
                     kept[row] = w[plane + stage + row * pitch]
 
 
+# What a start waits for first, what else it waits for, and what a departure waits for.
+ONE, TWO, HELD = range(3)
+
+
+@inlined
+def is_looked_up(m: Cells, kind: int) -> bool:
+    """Whether stages find this kind of wait in places of their own."""
+    return m[m[col.WAITS] + kind * col.WAIT_COLUMNS + col.PLACES] != 0
+
+
 @called
 def look_up(m: Cells, w: Cells, kind: int, row: int) -> None:
     """The latest time that each stage waits for in a row, side by side."""
@@ -79,42 +89,42 @@ def look_up(m: Cells, w: Cells, kind: int, row: int) -> None:
 @inlined
 def waited_for(m: Cells, work: int, kind: int) -> int:
     """The place of what all stages wait for in row 0."""
-    wait = m[col.WAITS] + kind * col.WAIT_COLUMNS
-    if m[wait + col.PLACES] != 0:
+    if is_looked_up(m, kind):
         return work + (m[col.LOOKED_UP] + kind * m[col.PITCH]) * BYTES
-    return work + m[wait + col.SHIFT] * BYTES
+    return work + m[m[col.WAITS] + kind * col.WAIT_COLUMNS + col.SHIFT] * BYTES
 
 
 @called
 def wave(m: Cells, w: Cells, work: int, count: int) -> None:
-    """The rows of a tile. All that is read of the memory is read in front of the loop: the compiler cannot know that
-    rows are written elsewhere."""
-    pitch, vectors = m[col.PITCH], m[col.VECTORS]
-    looks = m[m[col.WAITS] + col.PLACES], m[m[col.WAITS] + 2 + col.PLACES], m[m[col.WAITS] + 4 + col.PLACES]
-    moves = (looks[0] == 0) * pitch, (looks[1] == 0) * pitch, (looks[2] == 0) * pitch
-    one, two, held = waited_for(m, work, 0), waited_for(m, work, 1), waited_for(m, work, 2)
-    mask = work + m[col.MASK] * BYTES
+    """The rows of a tile.
+
+    All facts are read in front of the loop: the compiler cannot know that rows are not written over them.
+    """
+    vectors, pitch, step = m[col.VECTORS], m[col.PITCH], m[col.PITCH] * BYTES
+    looks_one, looks_two, looks_held = is_looked_up(m, ONE), is_looked_up(m, TWO), is_looked_up(m, HELD)
+    one, two, held = waited_for(m, work, ONE), waited_for(m, work, TWO), waited_for(m, work, HELD)
+    one_step, two_step, held_step = step * (not looks_one), step * (not looks_two), step * (not looks_held)
     start, end = work + (m[col.STARTS] + LANES) * BYTES, work + (m[col.ENDS] + LANES) * BYTES
-    times = work + (m[col.TIMES] + LANES) * BYTES
+    times, mask = work + (m[col.TIMES] + LANES) * BYTES, work + m[col.MASK] * BYTES
     for row in range(count):
-        if looks[0] != 0:
-            look_up(m, w, 0, row * pitch)
-        if looks[1] != 0:
-            look_up(m, w, 1, row * pitch)
-        if looks[2] != 0:
-            look_up(m, w, 2, row * pitch)
-        at = row * pitch * BYTES
+        if looks_one:
+            look_up(m, w, ONE, row * pitch)
+        if looks_two:
+            look_up(m, w, TWO, row * pitch)
+        if looks_held:
+            look_up(m, w, HELD, row * pitch)
         for vector in range(vectors):
             lane = vector * LANES * BYTES
+            here = row * step + lane
             fire(
-                end + at + lane - pitch * BYTES,
-                one + row * moves[0] * BYTES + lane,
-                two + row * moves[1] * BYTES + lane,
-                held + row * moves[2] * BYTES + lane,
-                times + at + lane,
+                end + here - step,
+                one + row * one_step + lane,
+                two + row * two_step + lane,
+                held + row * held_step + lane,
+                times + here,
                 mask + lane,
-                start + at + lane,
-                end + at + lane,
+                start + here,
+                end + here,
             )
 
 
