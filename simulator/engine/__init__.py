@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from simulator.engine.choice import choose
 from simulator.errors import UserError, did_you_mean
 from simulator.plan import Plan
 from simulator.plan_checks import check_plan
 from simulator.trace import Trace
 
-__all__ = ["COMPILED_FROM", "ENGINES", "Progress", "run"]
+__all__ = ["ENGINES", "Progress", "run"]
 
 Progress = Callable[[int, int, int], None]
 """Called now and then with the present tick, the number of firings that have departed, and that of all firings."""
 
 ENGINES = ("auto", "simpy", "compiled")
-
-COMPILED_FROM = 150_000
-"""Firings from which on the compiled engine repays its start: loading takes it as long as SimPy takes for so many."""
 
 
 def run(
@@ -40,7 +38,7 @@ def run(
         raise UserError(f"until is tick {until}; write a tick from 0 on")
     if check:
         check_plan(plan)
-    name, reason = _choice(plan, engine)
+    name, reason = choose(plan) if engine == "auto" else (engine, "asked for")
     if name == "simpy":
         from simulator.engine.simpy_engine import run_simpy
 
@@ -50,13 +48,3 @@ def run(
 
         trace = run_compiled(plan, until=until, progress=progress)
     return replace(trace, reason=f"{reason}; {trace.reason}" if trace.reason else reason)
-
-
-def _choice(plan: Plan, engine: str) -> tuple[str, str]:
-    """The engine to run and why."""
-    if engine != "auto":
-        return engine, "asked for"
-    firings = plan.firings
-    if firings < COMPILED_FROM:
-        return "simpy", f"{firings:,} firings are done before the compiled engine has loaded"
-    return "compiled", f"{firings:,} firings repay loading the compiled engine"

@@ -21,6 +21,7 @@ import numpy as np
 from simpy.events import NORMAL
 
 from simulator.deadlock import can_move, deadlock_error
+from simulator.engine.choice import contended_resources, is_stage
 from simulator.engine.simpy_actor import World
 from simulator.engine.simpy_clock import STOP, Alarm, Clock, Record, Stopped, TokenQueue, rises, values
 from simulator.plan import Actor, Plan
@@ -61,27 +62,18 @@ def run_simpy(plan: Plan, *, until: int | None = None, progress: Progress | None
 def _build(clock: Clock, plan: Plan, records: list[Record]) -> None:
     """Bring every actor to its first wait."""
     channels = [TokenQueue(clock, channel) for channel in plan.channels]
-    contended = _contended(plan)
+    contended = contended_resources(plan)
     world = World(clock, plan, channels, contended)
     plain = not any(actor.drop for actor in plan.actors)
     processes = [
         stage(clock, plan, actor, record, channels)
-        if plain and _is_stage(actor, contended)
+        if plain and is_stage(actor, contended)
         else world.process(index, record)
         for index, (actor, record) in enumerate(zip(plan.actors, records, strict=True))
     ]
     for process in processes:
         next(process)
         process.send(process.send)
-
-
-def _contended(plan: Plan) -> set[int]:
-    """The resources that are contended, all in one pass over the actors."""
-    wanted = [0] * len(plan.resources)
-    for actor in plan.actors:
-        if actor.resource is not None:
-            wanted[actor.resource] += actor.slots * min(actor.concurrency, actor.firings)
-    return {i for i, resource in enumerate(plan.resources) if wanted[i] > resource.slots}
 
 
 def _stop(_: object) -> None:
@@ -104,6 +96,32 @@ def _trace(plan: Plan, records: list[Record], now: int) -> Trace:
     return Trace(start, served, end, void, last if complete else now, complete, "simpy")
 
 
+def _source(clock: Clock, plan: Plan, actor: Actor, channels: list[TokenQueue]) -> tuple[TokenQueue, bool]:
+    """The channel that a stage reads, and whether it gives back at its start; one of its own if there is none."""
+    for port in actor.inputs:
+        return channels[port.channel], plan.discipline_of(port.channel).releases_at_start
+    return TokenQueue(clock), True
+
+
+def _sink(clock: Clock, plan: Plan, actor: Actor, channels: list[TokenQueue]) -> tuple[TokenQueue, bool]:
+    """The channel that a stage writes, and whether it claims at its start; one of its own if there is none."""
+    for out in actor.outputs:
+        return channels[out.channel], plan.discipline_of(out.channel).claims_at_start
+    return TokenQueue(clock), True
+
+
+def _firings(actor: Actor) -> Iterator[tuple[int, ...]]:
+    """Number, release, compute, latency, need, free and put of each firing of a stage."""
+    needs: Iterator[int] = repeat(0)
+    frees = puts = needs
+    for port in actor.inputs:
+        needs, frees = values(port.need), rises(port.free)
+    for out in actor.outputs:
+        puts = values(out.put)
+    times = (values(actor.release), values(actor.compute), values(actor.latency))
+    return zip(range(actor.firings), *times, needs, frees, puts, strict=False)
+
+
 def stage(
     clock: Clock, plan: Plan, actor: Actor, record: Record, channels: list[TokenQueue]
 ) -> Generator[None, Any, None]:
@@ -111,21 +129,11 @@ def stage(
     resume = yield
     woken, schedule, alarm = clock.woken.append, clock.schedule, Alarm(clock, resume)
     ring = alarm.ring
-    source, sink = TokenQueue(clock), TokenQueue(clock)
-    needs: Iterator[int] = repeat(0)
-    frees = puts = needs
-    claims_at_start = releases_at_start = True
-    for port in actor.inputs:
-        source, needs, frees = channels[port.channel], values(port.need), rises(port.free)
-        releases_at_start = plan.discipline_of(port.channel).releases_at_start
-    for out in actor.outputs:
-        sink, puts = channels[out.channel], values(out.put)
-        claims_at_start = plan.discipline_of(out.channel).claims_at_start
+    source, releases_at_start = _source(clock, plan, actor, channels)
+    sink, claims_at_start = _sink(clock, plan, actor, channels)
     start, served, end = record.start, record.served, record.end
-    times = (values(actor.release), values(actor.compute), values(actor.latency))
-    firings = zip(range(actor.firings), *times, needs, frees, puts, strict=False)
     arrived = 0
-    for k, release, compute, latency, need, free, put in firings:
+    for k, release, compute, latency, need, free, put in _firings(actor):
         if release > clock._now:
             alarm.after(release - clock._now)
             yield
@@ -168,14 +176,3 @@ def stage(
                 woken(source.writer)
                 source.writer = None
     yield  # for ever
-
-
-def _is_stage(actor: Actor, contended: set[int]) -> bool:
-    """Whether ``stage`` is enough for the actor, in a plan without lossy sources."""
-    return (
-        max(len(actor.inputs), len(actor.outputs)) <= 1
-        and min(actor.concurrency, actor.firings) <= 1
-        and not actor.flows
-        and not {p.channel for p in actor.inputs} & {o.channel for o in actor.outputs}
-        and actor.resource not in contended
-    )

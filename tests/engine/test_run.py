@@ -6,12 +6,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 
 from experiments.benchmark_engine import compare, linear, measure, pipeline, service_times
-from simulator.engine import COMPILED_FROM, run
+from simulator.engine import run
+from simulator.engine.choice import START, choose, simpy_work
 from simulator.engine.simpy_engine import run_simpy
 from simulator.errors import DeadlockError
 from simulator.plan import Discipline, Plan
@@ -27,9 +29,27 @@ def test_small_runs_go_to_simpy_and_large_ones_to_the_compiled_engine_with_a_rea
     small = run(chain(10))
     assert (small.engine, small.reason) == ("simpy", "20 firings are done before the compiled engine has loaded")
     assert run(chain(10), engine="simpy").reason == "asked for"
-    large = run(chain(COMPILED_FROM // 2))
+    large = run(chain(START // 2))
     assert large.engine != "simpy"
-    assert "150,000 firings repay loading the compiled engine" in large.reason
+    assert "700,000 firings repay loading the compiled engine" in large.reason
+
+
+def test_what_simpy_is_slower_at_goes_to_the_compiled_engine_earlier() -> None:
+    def line(firings: int, **more: Any) -> Plan:
+        return plan(
+            actor("a", firings, 2, writes={0: 1}, **more), actor("b", firings, 3, reads={0: 1}, resource=0),
+            channels=[2], resources=[1], servers=[4],
+        )  # fmt: skip
+
+    assert choose(line(50_000))[0] == "simpy"
+    delayed, contended, moving = {"latency": 1}, {"resource": 0}, {"flows": [(0, 3, None), (0, 5, 2)]}
+    assert [simpy_work(line(100, **more)) for more in ({}, delayed, contended, moving)] == [200, 400, 1600, 2500]
+    assert choose(line(50_000, **contended)) == (
+        "compiled", "100,000 firings, each like 8 of a plain stage, repay loading the compiled engine"
+    )  # fmt: skip
+    assert choose(line(20_000, **contended)) == (
+        "simpy", "40,000 firings, each like 8 of a plain stage, are done before the compiled engine has loaded"
+    )  # fmt: skip
 
 
 def test_until_stops_after_that_tick() -> None:
