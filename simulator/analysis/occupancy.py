@@ -23,11 +23,13 @@ class ChannelUse:
     ``level`` is the room taken and ``waiting`` the readable tokens, both over time. ``written`` real tokens could be
     read by the end, and together they stayed ``waiting.integral()`` ticks: Little's law holds as an identity. ``full``
     is how long the writer's largest put did not fit (0 for an unbounded channel), ``empty`` how long nothing was there
-    to read.
+    to read. ``held`` and ``waited`` are the same two levels in rising order.
     """
 
     level: Steps
     waiting: Steps
+    held: Steps
+    waited: Steps
     written: int
     full: int
     empty: int
@@ -42,8 +44,9 @@ def channel_use(plan: Plan, trace: Trace, channel: int, ends: Ends | None = None
     real = (int(written.real[seen - 1]) if seen else written.initial) - written.initial
     capacity = plan.channels[channel].capacity
     largest = ends.put.maximum() if ends.put is not None else 1
-    full = 0 if capacity is None else level.time_at_least(max(capacity - max(largest, 1) + 1, 1))
-    return ChannelUse(level, waiting, real, full, trace.now - waiting.time_at_least(1))
+    held, waited = level.rising(), waiting.rising()
+    full = 0 if capacity is None else held.time_at_least(max(capacity - max(largest, 1) + 1, 1))
+    return ChannelUse(level, waiting, held, waited, real, full, trace.now - waited.time_at_least(1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +55,7 @@ class ChannelSummary:
 
     ``highest`` and ``mean`` of the room taken, ``waiting_mean`` of the readable tokens, ``sojourn`` their integral;
     ``histogram`` is the share of time in each bin of levels between ``levels``. ``low``, ``high`` and ``average``
-    follow the level over the given bins of time.
+    follow the level over the given bins of time, and ``until`` is its integral up to some instants.
     """
 
     highest: int
@@ -67,29 +70,35 @@ class ChannelSummary:
     low: Ints
     high: Ints
     average: Floats
+    until: Floats
 
 
-def summarise_channel(plan: Plan, trace: Trace, channel: int, ends: Ends, edges: Ints) -> ChannelSummary:
-    """The use of a channel, with its level over the bins between ``edges``."""
+def summarise_channel(
+    plan: Plan, trace: Trace, channel: int, ends: Ends, edges: Ints, instants: Ints
+) -> ChannelSummary:
+    """The use of a channel, with its level over the bins between ``edges`` and its integral up to ``instants``."""
     use = channel_use(plan, trace, channel, ends)
     level = use.level
-    highest = level.maximum()
+    highest = use.held.maximum()
     levels = histogram_edges(highest)
     low, high = level.extremes(edges) if edges.size > 1 else (level.values[-1:], level.values[-1:])
-    average = np.diff(level.until(edges)) / np.diff(edges) if edges.size > 1 else level.values[-1:].astype(np.float64)
+    areas = level.until(np.concatenate((edges, instants)))
+    binned = np.diff(areas[: edges.size])
+    average = binned / np.diff(edges) if edges.size > 1 else level.values[-1:].astype(np.float64)
     return ChannelSummary(
         highest=highest,
-        mean=level.mean(),
-        waiting_mean=use.waiting.mean(),
-        sojourn=use.waiting.integral(),
+        mean=use.held.mean(),
+        waiting_mean=use.waited.mean(),
+        sojourn=use.waited.integral(),
         written=use.written,
         full=use.full,
         empty=use.empty,
         levels=levels,
-        histogram=level.histogram(levels),
+        histogram=use.held.histogram(levels),
         low=low,
         high=high,
         average=average,
+        until=areas[edges.size :],
     )
 
 

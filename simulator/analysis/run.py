@@ -47,7 +47,9 @@ class Run:
     @cached_property
     def steady(self) -> Steady:
         """The steady part of the run."""
-        return steady_state(self.lowered.plan, self.trace, self.frames)
+        return steady_state(
+            self.lowered.plan, self.trace, self.frames, lambda: [(own.until, own.highest) for own in self.channels]
+        )
 
     @property
     def window(self) -> tuple[int, int]:
@@ -82,7 +84,10 @@ class Run:
         """How every channel was used."""
         plan, ends = self.lowered.plan, channel_ends(self.lowered.plan)
         edges = edges_of(self.trace.now, BINS)
-        return tuple(summarise_channel(plan, self.trace, c, ends[c], edges) for c in range(len(plan.channels)))
+        instants = np.unique(self.frames.departure[self.frames.delivered])
+        return tuple(
+            summarise_channel(plan, self.trace, c, ends[c], edges, instants) for c in range(len(plan.channels))
+        )
 
     @cached_property
     def energy(self) -> list[EnergyItem]:

@@ -10,6 +10,7 @@ platform only drains.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -53,8 +54,15 @@ class Steady:
     reason: str
 
 
-def steady_state(plan: Plan, trace: Trace, frames: FrameTimes) -> Steady:
-    """Finds the steady part of a run; never raises, however short the run was."""
+Areas = Callable[[], Iterable[tuple[Floats, int]]]
+"""For each channel, the integral of its level up to each instant at which a frame departs, and its highest level."""
+
+
+def steady_state(plan: Plan, trace: Trace, frames: FrameTimes, areas: Areas | None = None) -> Steady:
+    """Finds the steady part of a run; never raises, however short the run was.
+
+    ``areas`` tells the levels of the channels where they are known already.
+    """
     departures = np.sort(frames.departure[frames.delivered])
     if departures.size < 2 or departures[0] == departures[-1]:
         return _too_short(trace, departures)
@@ -64,7 +72,7 @@ def steady_state(plan: Plan, trace: Trace, frames: FrameTimes) -> Steady:
         start, reason = 0, _short_reason(departures.size, usable)
         usable = departures.size
     else:
-        start, reason = _warm_up(plan, trace, departures[:usable])
+        start, reason = _warm_up(plan, trace, departures[:usable], areas)
         if departures[start] == departures[usable - 1]:
             start = 0
     return _measure(departures[start:usable], reason)
@@ -96,31 +104,37 @@ def _short_reason(departures: int, usable: int) -> str:
     return f"only {usable} of {departures} frames departed before the source ran dry; run more frames"
 
 
-def _warm_up(plan: Plan, trace: Trace, departures: Ints) -> tuple[int, str]:
+def _warm_up(plan: Plan, trace: Trace, departures: Ints, areas: Areas | None) -> tuple[int, str]:
     """How many departures to leave out in front, and why the rest may not be steady ('' if it is)."""
-    fill = mean_fill(plan, trace, departures)
+    fill = mean_fill(plan, trace, departures, areas)
     start, settled = stationary_from(fill)
     if settled:
         return start, ""
     return start, "the FIFOs have not stopped filling; run more frames"
 
 
-def mean_fill(plan: Plan, trace: Trace, departures: Ints) -> Floats:
+def mean_fill(plan: Plan, trace: Trace, departures: Ints, areas: Areas | None = None) -> Floats:
     """The mean fill of all channels between consecutive departures, each channel as a share of the highest level it
     reached.
+
+    ``departures`` are the first ones of the run, or any where ``areas`` are not given.
     """
     times = np.unique(departures)
     fill = np.zeros(times.size - 1)
     count = 0
-    for channel, ends in enumerate(channel_ends(plan)):
-        level = occupied(plan, trace, channel, ends)
-        highest = level.maximum()
+    for until, highest in areas() if areas is not None else _areas(plan, trace, times):
         if highest > 0:
-            fill += np.diff(level.until(times)) / np.diff(times) / highest
+            fill += np.diff(until[: times.size]) / np.diff(times) / highest
             count += 1
     spread = np.searchsorted(times, departures[1:], side="left") - 1  # departures at one instant share an interval
     found: Floats = (fill / max(count, 1))[np.maximum(spread, 0)]
     return found
+
+
+def _areas(plan: Plan, trace: Trace, times: Ints) -> Iterator[tuple[Floats, int]]:
+    for channel, ends in enumerate(channel_ends(plan)):
+        level = occupied(plan, trace, channel, ends)
+        yield level.until(times), level.maximum()
 
 
 def stationary_from(values: Floats) -> tuple[int, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,16 @@ from simulator.series import Ints
 
 Floats = npt.NDArray[np.float64]
 
+Changes = tuple[Ints, Ints]
+"""Rising times, and how much a quantity changes at each of them."""
+
 _SAFE = float(1 << 62)
+
+_WHOLE = 1 << 53
+"""Whole numbers below this are exact in floating point."""
+
+_PART = 1 << 15
+"""Changes that are sorted together: few enough for the cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +51,28 @@ class Steps:
         times, values = times[last], values[last]
         moves = np.concatenate(([True], values[1:] != values[:-1]))
         return cls(times[moves], values[moves], elapsed)
+
+    @classmethod
+    def merged(cls, initial: int, gains: tuple[Ints, Ints], losses: tuple[Ints, Ints], elapsed: int) -> Steps:
+        """The level that grows by some amounts and falls by others, each given as rising times and amounts.
+
+        As ``from_changes`` finds it, but part by part, so that what a part needs stays in the cache.
+        """
+        parts = [(np.zeros(1, dtype=np.int64), np.array([initial], dtype=np.int64))]
+        level = initial
+        for (gained_at, gained), (lost_at, lost) in _together(gains, losses, elapsed):
+            times = np.concatenate((gained_at, lost_at))
+            order = np.argsort(times, kind="stable")
+            times = times[order]
+            values = np.cumsum(np.concatenate((gained, -lost))[order]) + level
+            kept = np.append(times[1:] != times[:-1], True)
+            times, values = times[kept], values[kept]
+            kept = values != np.concatenate(([level], values[:-1]))
+            parts.append((times[kept], values[kept]))
+            level = int(values[-1])
+        all_times, all_values = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+        first = int(all_times.size > 1 and all_times[1] == 0)
+        return cls(all_times[first:], all_values[first:], elapsed)
 
     @property
     def widths(self) -> Ints:
@@ -86,6 +118,25 @@ class Steps:
         starts = np.searchsorted(times[order], edges[:-1], side="left")
         return np.minimum.reduceat(values[order], starts), np.maximum.reduceat(values[order], starts)
 
+    def rising(self) -> Steps:
+        """The same levels, each held as long in all, in rising order: what does not ask when needs no more."""
+        widths = self.widths
+        lowest, highest = int(self.values.min()), int(self.values.max())
+        if highest - lowest <= max(1 << 16, self.values.size):
+            levels, place = np.arange(lowest, highest + 1, dtype=np.int64), self.values - lowest
+        else:
+            levels, place = np.unique(self.values, return_inverse=True)
+        if self.elapsed < _WHOLE:
+            ticks = np.bincount(place, weights=widths, minlength=levels.size).astype(np.int64)
+        else:
+            ticks = np.zeros(levels.size, dtype=np.int64)
+            np.add.at(ticks, place, widths)
+        held = ticks > 0
+        if not held.any():
+            return self
+        ends = np.cumsum(ticks[held])
+        return Steps(np.concatenate(([0], ends[:-1])), levels[held], self.elapsed)
+
     def histogram(self, edges: npt.ArrayLike) -> Floats:
         """The share of time spent at levels ``edges[i] <= level < edges[i + 1]`` (the last bin takes its upper edge
         too).
@@ -93,6 +144,24 @@ class Steps:
         counts, _ = np.histogram(self.values, bins=np.asarray(edges), weights=self.widths.astype(np.float64))
         total = float(self.elapsed)
         return counts / total if total else counts
+
+
+def _together(gains: Changes, losses: Changes, elapsed: int) -> Iterator[tuple[Changes, Changes]]:
+    """Both cut into parts at the same instants; later ones than ``elapsed`` are left out."""
+    both = [(times[: np.searchsorted(times, elapsed, side="right")], amounts) for times, amounts in (gains, losses)]
+    at = [0, 0]
+    while any(begin < times.size for begin, (times, _) in zip(at, both, strict=True)):
+        until = min(
+            int(times[min(begin + _PART, times.size) - 1])
+            for begin, (times, _) in zip(at, both, strict=True)
+            if begin < times.size
+        )
+        cuts = []
+        for which, (times, amounts) in enumerate(both):
+            end = int(np.searchsorted(times, until, side="right"))
+            cuts.append((times[at[which] : end], amounts[at[which] : end]))
+            at[which] = end
+        yield cuts[0], cuts[1]
 
 
 def exact_dot(values: Ints, weights: Ints) -> int:

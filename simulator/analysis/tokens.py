@@ -162,9 +162,8 @@ def filled(plan: Plan, trace: Trace, channel: int, ends: Ends) -> Steps:
 
 
 def _level(plan: Plan, trace: Trace, channel: int, added_at: Ints, added: Ints, given_at: Ints, given: Ints) -> Steps:
-    times = np.concatenate((added_at, given_at))
-    changes = np.concatenate((added, -np.diff(given, prepend=0)))
-    return Steps.from_changes(plan.channels[channel].initial, times, changes, trace.now)
+    losses = given_at, np.diff(given, prepend=0)
+    return Steps.merged(plan.channels[channel].initial, (added_at, added), losses, trace.now)
 
 
 def _reached(times: Ints) -> int:
