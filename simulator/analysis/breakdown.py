@@ -126,7 +126,8 @@ def in_service(plan: Plan, trace: Trace, actors: tuple[int, ...]) -> int:
 
 def _actor_spans(wait: Waits) -> Iterator[Spans]:
     for cause, (first, last) in zip(STRETCHES, wait.stretches(), strict=True):
-        yield cause, first, last, None
+        if first is not last:
+            yield cause, first, last, None
     yield "idle", wait.last_of_lanes, np.full(wait.last_of_lanes.size, wait.elapsed, dtype=np.int64), None
 
 
@@ -152,10 +153,10 @@ def _free_spans(group: Group, waits: list[Waits], slots: list[int]) -> Iterator[
     taken = np.concatenate([np.full(w.cuts[START].size, s, dtype=np.int64) for w, s in zip(waits, slots, strict=True)])
     levels = {"busy": _count(first, last, taken, elapsed)}
     for cause in _FREE_ORDER:
-        spans = [s for wait in waits for name, *s in _actor_spans(wait) if name == cause]
-        levels[cause] = _count(
-            np.concatenate([s[0] for s in spans]), np.concatenate([s[1] for s in spans]), None, elapsed
-        )
+        spans = [(begin, end) for wait in waits for name, begin, end, _ in _actor_spans(wait) if name == cause]
+        nothing = np.zeros(0, dtype=np.int64)
+        begin, end = (np.concatenate([nothing, *(span[i] for span in spans)]) for i in (0, 1))
+        levels[cause] = _count(begin, end, None, elapsed)
     times = np.unique(np.concatenate([level.times for level in levels.values()]))
     until = np.append(times[1:], max(elapsed, int(times[-1])))
     free = group.slots - levels["busy"].at(times)
@@ -181,13 +182,20 @@ def _weights(like: Ints, slots: int) -> Ints | None:
 
 def _blame(plan: Plan, index: int, wait: Waits, starved_by: Ints, blocked_by: Ints) -> None:
     """Adds the waits of an actor to the channels that were the last to let it go on."""
-    lengths = [last - first for first, last in wait.stretches()]
-    starved, claim, departure = lengths[FIRST_WAIT + 1], lengths[FIRST_WAIT + 2], lengths[-1]
+    stretches = list(wait.stretches())
     for position, entry in enumerate(plan.actors[index].inputs):
-        starved_by[entry.channel] += int(starved[wait.late_input == position].sum())
+        starved_by[entry.channel] += _lasted(*stretches[FIRST_WAIT + 1], wait.late_input, position)
     for position, output in enumerate(plan.actors[index].outputs):
-        blocked_by[output.channel] += int(claim[wait.full_at_start == position].sum())
-        blocked_by[output.channel] += int(departure[wait.full_at_end == position].sum())
+        blocked_by[output.channel] += _lasted(*stretches[FIRST_WAIT + 2], wait.full_at_start, position)
+        blocked_by[output.channel] += _lasted(*stretches[-1], wait.full_at_end, position)
+
+
+def _lasted(first: Ints, last: Ints, owners: Ints | int, position: int) -> int:
+    """Ticks of the stretches that one port is the owner of."""
+    if first is last or (isinstance(owners, int) and owners != position):
+        return 0
+    lengths = last - first
+    return int((lengths if isinstance(owners, int) else lengths[owners == position]).sum())
 
 
 __all__ = ["BUSY", "STATES", "Breakdown", "Group", "breakdown", "edges_of", "groups_of", "in_service"]

@@ -191,14 +191,21 @@ def _since(instants: Ints, times: Ints, weights: Ints | None) -> Ints:
     """The sum of ``weights[i] * (t - instants[i])`` over the instants before each ``t`` of ``times``."""
     if weights is None:
         ordered = np.sort(instants, kind="stable")
-        count = np.arange(ordered.size + 1)
-        moments = ordered
-    else:
-        order = np.argsort(instants, kind="stable")
-        ordered, weights = instants[order], weights[order]
-        count = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(weights)))
-        moments = ordered * weights
-    sums = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(moments)))
+        at = np.searchsorted(ordered, times, side="right")
+        found: Ints = at * times - _sums(ordered, at)
+        return found
+    order = np.argsort(instants, kind="stable")
+    ordered, weights = instants[order], weights[order]
     at = np.searchsorted(ordered, times, side="right")
-    found: Ints = count[at] * times - sums[at]
-    return found
+    weighted: Ints = _sums(weights, at) * times - _sums(ordered * weights, at)
+    return weighted
+
+
+def _sums(values: Ints, ends: Ints) -> Ints:
+    """The sum of the first ``ends[i]`` values, for rising ends; it wraps around in 64 bits."""
+    cuts = np.concatenate(([0], ends))
+    parts = np.zeros(ends.size, dtype=np.int64)
+    filled = cuts[1:] > cuts[:-1]
+    if filled.any():
+        parts[filled] = np.add.reduceat(values[: ends[-1]], cuts[:-1][filled])
+    return np.cumsum(parts)

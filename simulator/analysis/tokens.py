@@ -68,9 +68,13 @@ def void_of(trace: Trace, actor: int, count: int) -> Bools:
 
 def readable_times(plan: Plan, trace: Trace, actor: int) -> Ints:
     """When what each departed firing wrote can be read: its end plus its latency, running maximum."""
-    count = departed(trace, actor)
-    latency = np.where(void_of(trace, actor, count), 0, plan.actors[actor].latency.array(0, count))
-    found: Ints = np.maximum.accumulate(trace.end[actor][:count] + latency)
+    count, latency = departed(trace, actor), plan.actors[actor].latency
+    void = void_of(trace, actor, count)
+    if latency.maximum() == 0:
+        return trace.end[actor][:count]
+    if latency.period == 1 and latency.step == 0 and not void.any():
+        return trace.end[actor][:count] + int(latency.pattern[0])
+    found: Ints = np.maximum.accumulate(trace.end[actor][:count] + np.where(void, 0, latency.array(0, count)))
     return found
 
 
@@ -98,13 +102,6 @@ class Writes:
         found: Ints = np.where(early, beyond, real_before[firing] + (beyond - total_before) * grows)
         return found
 
-    def time_of(self, tokens: Ints, never: int) -> Ints:
-        """When the channel's first ``tokens[i]`` tokens were all readable; ``never`` where they are not yet."""
-        firing = np.searchsorted(self.total, tokens, side="left")
-        times = np.append(self.readable, never)
-        found: Ints = np.where(tokens <= self.initial, 0, times[firing])
-        return found
-
 
 def writes(plan: Plan, trace: Trace, channel: int, ends: Ends) -> Writes:
     """What has been written to a channel."""
@@ -113,9 +110,11 @@ def writes(plan: Plan, trace: Trace, channel: int, ends: Ends) -> Writes:
         return Writes(initial, _NOTHING, _NOTHING, _NOTHING)
     count = departed(trace, ends.writer)
     put = ends.put.array(0, count)
+    total = np.cumsum(put)
+    total += initial
     void = void_of(trace, ends.writer, count)
-    real = initial + np.cumsum(np.where(void, 0, put))
-    return Writes(initial, initial + np.cumsum(put), real, readable_times(plan, trace, ends.writer))
+    real = initial + np.cumsum(np.where(void, 0, put)) if void.any() else total
+    return Writes(initial, total, real, readable_times(plan, trace, ends.writer))
 
 
 def claims(plan: Plan, trace: Trace, channel: int, ends: Ends) -> tuple[Ints, Ints]:
@@ -125,18 +124,41 @@ def claims(plan: Plan, trace: Trace, channel: int, ends: Ends) -> tuple[Ints, In
     at_start = plan.discipline_of(channel).claims_at_start
     count = started(trace, ends.writer) if at_start else departed(trace, ends.writer)
     times = (trace.start if at_start else trace.end)[ends.writer][:count]
-    return times, np.where(void_of(trace, ends.writer, count), 0, ends.put.array(0, count))
+    put, void = ends.put.array(0, count), void_of(trace, ends.writer, count)
+    return times, np.where(void, 0, put) if void.any() else put
+
+
+def times_at(times: Ints, firings: Series, count: int, never: int) -> Ints:
+    """The times of ``count`` rising firings; 0 in front of the first one there is, ``never`` beyond the last."""
+    if firings.period == 1 and firings.step == 1:
+        first = int(firings.pattern[0])
+        lead = min(max(0, -first), count)
+        there = times[max(first, 0) : max(first + count, 0)]
+        rest = np.full(count - lead - there.size, never, dtype=np.int64)
+        return np.concatenate((np.zeros(lead, dtype=np.int64), there, rest))
+    index = firings.array(0, count)
+    found = times.take(index, mode="clip") if times.size else np.empty(count, dtype=np.int64)
+    found[: np.searchsorted(index, 0)] = 0
+    found[np.searchsorted(index, times.size) :] = never
+    return found
+
+
+def give_times(plan: Plan, trace: Trace, channel: int, ends: Ends, at_start: bool | None = None) -> Ints:
+    """When each firing of the reader that has got that far gave tokens back: at its start, or at its departure."""
+    if ends.reader is None:
+        return _NOTHING
+    if at_start is None:
+        at_start = plan.discipline_of(channel).releases_at_start
+    count = started(trace, ends.reader) if at_start else departed(trace, ends.reader)
+    return (trace.start if at_start else trace.end)[ends.reader][:count]
 
 
 def given_back(plan: Plan, trace: Trace, channel: int, ends: Ends, at_start: bool | None = None) -> tuple[Ints, Ints]:
     """Ticks, and real tokens given back in total, after each firing of the reader that has got that far."""
-    if ends.reader is None or ends.free is None:
+    times = give_times(plan, trace, channel, ends, at_start)
+    if ends.free is None:
         return _NOTHING, _NOTHING
-    if at_start is None:
-        at_start = plan.discipline_of(channel).releases_at_start
-    count = started(trace, ends.reader) if at_start else departed(trace, ends.reader)
-    times = (trace.start if at_start else trace.end)[ends.reader][:count]
-    freed = ends.free.array(0, count)
+    freed = ends.free.array(0, times.size)
     if ends.writer is None or not trace.void[ends.writer].any():
         return times, freed
     return times, writes(plan, trace, channel, ends).real_among(freed)
@@ -168,4 +190,4 @@ def _level(plan: Plan, trace: Trace, channel: int, added_at: Ints, added: Ints, 
 
 def _reached(times: Ints) -> int:
     """Length of the prefix that is not -1; firings start and depart in order."""
-    return int(np.count_nonzero(times >= 0))
+    return int(np.searchsorted(times < 0, True)) if times.size and times[-1] < 0 else int(times.size)

@@ -17,8 +17,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.analysis.tokens import Bools, Ends, channel_ends, departed, given_back, started, void_of, writes
+from simulator.analysis.tokens import (
+    Bools,
+    Ends,
+    channel_ends,
+    departed,
+    give_times,
+    given_back,
+    readable_times,
+    started,
+    times_at,
+    void_of,
+)
 from simulator.plan import Actor, Flow, Plan, Server
+from simulator.reached import cumulated, first_reaching, shifted
 from simulator.series import Ints
 from simulator.trace import Trace
 
@@ -48,8 +60,9 @@ class Waits:
 
     ``cuts[i] .. cuts[i + 1]`` is the stretch ``STRETCHES[i]``; each array has one entry a firing, and the last cut is
     the departure (or the end of the simulation). ``begun`` of the firings have started, the others are what the lanes
-    wait for at the end. ``late_input`` and ``full_output`` are the positions, among the actor's inputs and outputs, of
-    the one that was waited for last (-1: none).
+    wait for at the end. ``late_input``, ``full_at_start`` and ``full_at_end`` are the positions, among the actor's
+    inputs and outputs, of the one that was waited for last (-1: none), or one for all firings. Cuts that never differ
+    are one array.
     """
 
     cuts: tuple[Ints, ...]
@@ -57,15 +70,15 @@ class Waits:
     lanes: int
     elapsed: int
     last_of_lanes: Ints
-    late_input: Ints
-    full_at_start: Ints
-    full_at_end: Ints
+    late_input: Ints | int
+    full_at_start: Ints | int
+    full_at_end: Ints | int
 
     def totals(self) -> dict[str, int]:
         """Ticks by cause; they add up to lanes times elapsed."""
         sums = dict.fromkeys(CAUSES, 0)
         for name, (first, last) in zip(STRETCHES, self.stretches(), strict=True):
-            sums[name] += int((last - first).sum())
+            sums[name] += int((last - first).sum()) if first is not last else 0
         sums["idle"] = int((self.elapsed - self.last_of_lanes).sum())
         return sums
 
@@ -77,41 +90,55 @@ class Waits:
 def waits_of(plan: Plan, trace: Trace, index: int, ends: tuple[Ends, ...] | None = None) -> Waits:
     """The waits of one actor of a plan."""
     ends = channel_ends(plan) if ends is None else ends
-    actor, now = plan.actors[index], trace.now
+    actor = plan.actors[index]
     begun = started(trace, index)
     lanes = min(actor.concurrency, actor.firings)
     seen = min(begun + lanes, actor.firings) if departed(trace, index) < actor.firings else begun
-    start = _closed(trace.start[index], seen, now)
-    end = _closed(trace.end[index], seen, now)
-    served = _closed(trace.served[index], seen, now)
+    start, served, end = (_closed(column[index], seen, trace) for column in (trace.start, trace.served, trace.end))
     void = np.append(void_of(trace, index, begun), np.zeros(seen - begun, dtype=np.bool_))
 
-    before = np.concatenate((np.zeros(1, dtype=np.int64), start))[:seen]
-    free = _shifted(end, lanes, seen)
-    eligible = np.where(void, _shifted(end, 1, seen), np.maximum(before, free))
-    released = actor.release.array(0, seen)
     fed, late = _when_fed(plan, trace, index, seen, ends)
     room, full = _when_room(plan, trace, index, seen, ends, at_start=True)
-    contended = actor.resource is not None and plan.is_contended(actor.resource)
-    # A firing whose frames became void while it waited did so for a grant, or else for room.
-    room = np.where(void, 0 if contended else start, room)
-    computed, moved = _service_alone(plan, actor, start, void)
-
-    bounds = (eligible, released, fed, room, start, computed, moved)
-    cuts = [free]
-    for position, bound in enumerate(bounds):
-        limit = start if position < START else served
-        cuts.append(np.minimum(np.maximum(cuts[-1], bound), limit))
-    cuts += [served, np.minimum(np.maximum(served, _shifted(end, 1, seen)), end), end]
     _, full_at_end = _when_room(plan, trace, index, seen, ends, at_start=False)
+    if void.any():
+        # A firing whose frames became void while it waited did so for a grant, or else for room.
+        contended = actor.resource is not None and plan.is_contended(actor.resource)
+        room = np.where(void, 0 if contended else start, 0 if room is None else room)
+    # A bound that changes nothing is left out, so that its stretch is known to be empty.
+    previous = _shifted(end, 1, seen)
+    free = previous if lanes == 1 else _shifted(end, lanes, seen)
+    cuts = [free]
+    for bound in (_eligible(start, free, previous, void, lanes), _released(actor, seen), fed, room):
+        cuts.append(cuts[-1] if bound is None else np.minimum(np.maximum(cuts[-1], bound), start))
+    cuts.append(start)
+    if actor.flows or not trace.complete:
+        for bound in _service_alone(plan, actor, start, void):
+            cuts.append(np.minimum(np.maximum(cuts[-1], bound), served))
+    else:
+        cuts += [served, served]
+    cuts += [served, served if lanes == 1 else np.minimum(np.maximum(served, previous), end), end]
     last = np.zeros(lanes, dtype=np.int64)
-    last[np.arange(seen) % max(lanes, 1)] = end
-    return Waits(tuple(cuts), begun, lanes, now, last, late, full, full_at_end)
+    newest = np.arange(max(0, seen - lanes), seen)
+    last[newest % max(lanes, 1)] = end[newest]
+    return Waits(tuple(cuts), begun, lanes, trace.now, last, late, full, full_at_end)
 
 
-def _closed(times: Ints, count: int, now: int) -> Ints:
+def _eligible(start: Ints, free: Ints, previous: Ints, void: Bools, lanes: int) -> Ints | None:
+    """When the firing before had started, or departed if this one is void; None: never later than a lane was free."""
+    if lanes == 1:
+        return None
+    before = np.concatenate((np.zeros(1, dtype=np.int64), start))[: start.size]
+    found: Ints = np.where(void, previous, np.maximum(before, free))
+    return found
+
+
+def _released(actor: Actor, count: int) -> Ints | None:
+    return actor.release.array(0, count) if actor.release.maximum() > 0 else None
+
+
+def _closed(times: Ints, count: int, trace: Trace) -> Ints:
     """The first ``count`` times, with what has not happened yet put at the end of the simulation."""
-    found: Ints = np.where(times[:count] >= 0, times[:count], now)
+    found: Ints = times[:count] if trace.complete else np.where(times[:count] >= 0, times[:count], trace.now)
     return found
 
 
@@ -120,34 +147,58 @@ def _shifted(times: Ints, by: int, count: int) -> Ints:
     return np.concatenate((np.zeros(min(by, count), dtype=np.int64), times[: max(count - by, 0)]))
 
 
-def _when_fed(plan: Plan, trace: Trace, index: int, count: int, ends: tuple[Ends, ...]) -> tuple[Ints, Ints]:
-    """When each firing had all its input tokens, and the position of the input that came last (-1: no wait)."""
-    fed, late = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
-    for position, entry in enumerate(plan.actors[index].inputs):
-        written = writes(plan, trace, entry.channel, ends[entry.channel])
-        _take_latest(fed, late, written.time_of(entry.need.array(0, count), trace.now), position)
-    return fed, late
+def _when_fed(
+    plan: Plan, trace: Trace, index: int, count: int, ends: tuple[Ends, ...]
+) -> tuple[Ints | None, Ints | int]:
+    """When each firing had all its input tokens (None without inputs), and the position of the input that came last."""
+    times = []
+    for entry in plan.actors[index].inputs:
+        own, initial = ends[entry.channel], plan.channels[entry.channel].initial
+        if own.writer is None or own.put is None:
+            times.append(np.where(entry.need.array(0, count) <= initial, 0, trace.now))
+            continue
+        reached = first_reaching(cumulated(own.put, initial), initial, entry.need)
+        times.append(times_at(readable_times(plan, trace, own.writer), reached, count, trace.now))
+    return _latest(times, list(range(len(times))))
 
 
 def _when_room(
     plan: Plan, trace: Trace, index: int, count: int, ends: tuple[Ends, ...], at_start: bool
-) -> tuple[Ints, Ints]:
-    """When each firing had room on its outputs that claim at start (or else after service), and the output that was
-    last.
+) -> tuple[Ints | None, Ints | int]:
+    """When each firing had room on its outputs that claim at start (or else after service), and the position of the
+    output that was last, as for inputs.
     """
-    room, full = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+    times, positions = [], []
     void = np.append(void_of(trace, index, started(trace, index)), np.zeros(count, dtype=np.bool_))[:count]
     for position, output in enumerate(plan.actors[index].outputs):
-        channel = plan.channels[output.channel]
+        channel, own = plan.channels[output.channel], ends[output.channel]
         if channel.capacity is None or plan.discipline_of(output.channel).claims_at_start is not at_start:
             continue
+        positions.append(position)
+        if own.reader is not None and own.free is not None and not void.any() and not (own.is_self_loop and at_start):
+            given_at = give_times(plan, trace, output.channel, own)
+            wanted = shifted(cumulated(output.put, channel.initial), -channel.capacity)
+            times.append(times_at(given_at, first_reaching(own.free, 0, wanted), count, trace.now))
+            continue
         claimed = channel.initial + np.cumsum(np.where(void, 0, output.put.array(0, count)))
-        times, given = given_back(plan, trace, output.channel, ends[output.channel])
-        wanted = claimed - channel.capacity
-        if ends[output.channel].is_self_loop and at_start:
-            wanted = wanted - _own_free(plan, trace, output.channel, ends[output.channel], count)
-        _take_latest(room, full, _when_given(times, given, wanted, trace.now), position)
-    return room, full
+        given_at, given = given_back(plan, trace, output.channel, own)
+        needed = claimed - channel.capacity
+        if own.is_self_loop and at_start:
+            needed = needed - _own_free(plan, trace, output.channel, own, count)
+        times.append(_when_given(given_at, given, needed, trace.now))
+    return _latest(times, positions)
+
+
+def _latest(times: list[Ints], positions: list[int]) -> tuple[Ints | None, Ints | int]:
+    """The latest of some times, and whose it is: of one the position, of several an array (-1 where all are 0)."""
+    if len(times) <= 1:
+        return (times[0], positions[0]) if times else (None, -1)
+    latest, whose = np.zeros_like(times[0]), np.full(times[0].size, -1, dtype=np.int64)
+    for candidate, position in zip(times, positions, strict=True):
+        later = candidate > latest
+        latest[later] = candidate[later]
+        whose[later] = position
+    return latest, whose
 
 
 def _own_free(plan: Plan, trace: Trace, channel: int, ends: Ends, count: int) -> Ints:
@@ -162,12 +213,6 @@ def _when_given(times: Ints, given: Ints, wanted: Ints, never: int) -> Ints:
     """When the tokens given back in total reached each of ``wanted``."""
     found: Ints = np.where(wanted <= 0, 0, np.append(times, never)[np.searchsorted(given, wanted, side="left")])
     return found
-
-
-def _take_latest(times: Ints, positions: Ints, candidate: Ints, position: int) -> None:
-    later = candidate > times
-    times[later] = candidate[later]
-    positions[later] = position
 
 
 def _service_alone(plan: Plan, actor: Actor, start: Ints, void: Bools) -> tuple[Ints, Ints]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from simulator.engine import _static_columns as col
 from simulator.engine.arrays import Memory, is_constant
-from simulator.engine.references import cumulated, first_reaching, shifted
 from simulator.plan import Actor, Input, Ints, Plan, Series
+from simulator.reached import cumulated, first_reaching, shifted
 from simulator.trace import Columns
 
 _SHORT = 16

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.engine.references import cumulated, first_reaching, shifted
 from simulator.plan import Series
+from simulator.reached import cumulated, first_reaching, shifted
 
 
 def counted(counts: Series, base: int, wanted: Series) -> list[int]:
