@@ -2,13 +2,17 @@
 
 Setup: linear pipelines of 10 and 50 stages with FIFOs of 2 and 64 tokens, a saturated source, fixed or random service
 times, blocking after service (a token is popped when its service starts); a source that forks to two workers on one
-shared resource, joined again; and the layers of MobileNet-v1 as a streaming pipeline that fires once a row or once a
-pixel. The naive model is a generator process a stage and a ``simpy.Store`` a FIFO, kept here. Models take turns
-within a repetition; rates and ratios are medians, the ratio taken within a repetition, since the speed of a shared
-machine drifts. Before a rate counts, the departures of all stages are compared at a size that all can run, tick for
-tick.
+shared resource, joined again; and MobileNet-v1 (4 bits) lowered onto FPGAs of the catalogue, whose stages fire once a
+row or once a pixel. The naive model is a generator process a stage and a ``simpy.Store`` a FIFO. Models take turns
+within a repetition, plans are built and kernels loaded beforehand; rates and ratios are medians, the ratio taken within
+a repetition, since the speed of a shared machine drifts. Before a rate counts, the departures of all stages are
+compared at a size that all can run, tick for tick.
 
-The table goes to standard output and, with ``--out``, to a CSV file beside a plot of how cost grows with the firings.
+Then, each in a process of its own whose highest memory is told: the whole way of 100 frames of MobileNet-v1 by pixels,
+from lowering to tables; a million frames through ten stages with whole periods skipped, and all their statistics beside
+those of the full run where that is short enough; and totals of 10 and of 100 million firings, none of them skipped.
+
+The tables go to standard output and, with ``--out``, to CSV files beside a plot of how cost grows with the firings.
 """
 
 from __future__ import annotations
@@ -16,29 +20,38 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
+import multiprocessing
 import statistics
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import simpy
 
+from experiments.benchmark_plans import (
+    fork_join,
+    mobilenet,
+    naive_fork_join,
+    naive_store,
+    pipeline,
+    service_times,
+)
+from simulator.engine.aggregate import ActorTotals, Aggregate, ChannelTotals, run_aggregate
 from simulator.engine.compiled import run_compiled
 from simulator.engine.simpy_engine import run_simpy
-from simulator.plan import Actor, Channel, Discipline, Input, Output, Plan, Resource, Series
+from simulator.plan import Plan
 from simulator.plan_checks import check_plan
+from simulator.result import Result
 from simulator.series import Ints
 from simulator.trace import Trace
-from workloads.seeds import generator
 
-Times = Sequence[list[int]]
 Engine = Callable[[Plan], Trace]
+Departures = Callable[[], list[Ints]]
+Figure = tuple[str, float, str]
+"""What is told, its value, and the unit."""
 
 ENGINES: dict[str, Engine] = {
     "simpy": run_simpy,
@@ -49,158 +62,13 @@ COLOURS = {"naive": "#000000", "simpy": "#0072B2", "compiled": "#D55E00", "stati
 MARKERS = {"naive": "s", "simpy": "o", "compiled": "^", "static order": "D"}
 
 
-def naive_store(times: Times, depth: int) -> list[Ints]:
-    """The model a SimPy user writes first; returns the departures of each stage."""
-    environment = simpy.Environment()
-    fifos = [simpy.Store(environment, capacity=depth) for _ in times[1:]]
-    ends: list[list[int]] = [[] for _ in times]
-
-    def stage(index: int) -> Generator[simpy.Event, Any, None]:
-        source = fifos[index - 1] if index else None
-        sink = fifos[index] if index < len(fifos) else None
-        for token, ticks in enumerate(times[index]):
-            if source is not None:
-                yield source.get()
-            yield environment.timeout(ticks)
-            if sink is not None:
-                yield sink.put(token)
-            ends[index].append(int(environment.now))
-
-    for index in range(len(times)):
-        environment.process(stage(index))
-    environment.run()
-    return [np.array(column, dtype=np.int64) for column in ends]
-
-
-def pipeline(times: Times, depth: int) -> Plan:
-    """The same pipeline as a plan."""
-    tokens = len(times[0])
-    nothing, one, count = Series.constant(0, tokens), Series.constant(1, tokens), Series.counting(tokens)
-    frames = Series.counting(tokens, first=0)
-    actors = tuple(
-        Actor(
-            f"stage{index}", None, nothing, _series(ticks), nothing, frames, frames,
-            inputs=(Input(index - 1, count, count),) if index else (),
-            outputs=(Output(index, one),) if index < len(times) - 1 else (),
-        )
-        for index, ticks in enumerate(times)
-    )  # fmt: skip
-    channels = tuple(Channel(f"fifo{index}", depth) for index in range(len(times) - 1))
-    return Plan(Fraction(1), actors, channels, discipline=Discipline.BLOCKING_AFTER_SERVICE)
-
-
-def _series(ticks: list[int]) -> Series:
-    """Service times; equal ones as one value, as a lowering writes them."""
-    return Series.constant(ticks[0], len(ticks)) if len(set(ticks)) == 1 else Series.full(ticks)
-
-
-def fork_join(times: Times, depth: int) -> Plan:
-    """A source feeds two workers that share one slot of a resource, and a sink joins them; four actors."""
-    tokens = len(times[0])
-    nothing, one, count = Series.constant(0, tokens), Series.constant(1, tokens), Series.counting(tokens)
-    frames = Series.counting(tokens, first=0)
-    ports: tuple[tuple[tuple[int, ...], tuple[int, ...], int | None], ...] = (
-        ((), (0, 1), None), ((0,), (2,), 0), ((1,), (3,), 0), ((2, 3), (), None)
-    )  # fmt: skip
-    actors = tuple(
-        Actor(
-            f"actor{index}", resource, nothing, _series(times[index]), nothing, frames, frames,
-            inputs=tuple(Input(c, count, count) for c in reads), outputs=tuple(Output(c, one) for c in writes),
-        )
-        for index, (reads, writes, resource) in enumerate(ports)
-    )  # fmt: skip
-    channels = tuple(Channel(f"fifo{index}", depth) for index in range(4))
-    return Plan(Fraction(1), actors, channels, (Resource("worker"),), discipline=Discipline.BLOCKING_AFTER_SERVICE)
-
-
-def naive_fork_join(times: Times, depth: int) -> list[Ints]:
-    """The same with stores and a resource; the worker that asks first is served first."""
-    environment = simpy.Environment()
-    fifos = [simpy.Store(environment, capacity=depth) for _ in range(4)]
-    worker = simpy.Resource(environment)
-    ends: list[list[int]] = [[] for _ in times]
-
-    def actor(index: int, reads: tuple[int, ...], writes: tuple[int, ...], shares: bool) -> Generator[Any, Any, None]:
-        for token, ticks in enumerate(times[index]):
-            for fifo in reads:
-                yield fifos[fifo].get()
-            if shares:
-                with worker.request() as request:
-                    yield request
-                    yield environment.timeout(ticks)
-            else:
-                yield environment.timeout(ticks)
-            for fifo in writes:
-                yield fifos[fifo].put(token)
-            ends[index].append(int(environment.now))
-
-    for index, (reads, writes) in enumerate((((), (0, 1)), ((0,), (2,)), ((1,), (3,)), ((2, 3), ()))):
-        environment.process(actor(index, reads, writes, index in (1, 2)))
-    environment.run()
-    return [np.array(column, dtype=np.int64) for column in ends]
-
-
-# MobileNet-v1 (A. G. Howard et al., arXiv 1704.04861, table 1): kernel and stride of each layer; pointwise layers have
-# kernel 1. The pooling over the last map and the classifier fire once a frame.
-_MOBILENET = [(3, 2)]
-for _stride in (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1):
-    _MOBILENET += [(3, _stride), (1, 1)]
-
-
-def mobilenet(frames: int, granularity: str, side: int = 224) -> Plan:
-    """The layers of MobileNet-v1 as stages that fire once an output row or pixel, in a tick, behind line buffers."""
-    width = side if granularity == "pixel" else 1
-    actors, channels = [_stage(0, frames, np.ones(side * width, dtype=np.int64), None, False)], []
-    for index, (kernel, stride) in enumerate(_MOBILENET, 1):
-        size = -(-side // stride)
-        need, free = _window(side, kernel, stride, granularity)
-        capacity = kernel * width + (kernel if granularity == "pixel" else 1)
-        channels.append(Channel(f"fifo{index}", capacity))
-        firings = size * (size if granularity == "pixel" else 1)
-        ports = (need, free, side * width)
-        actors.append(_stage(index, frames, np.ones(firings, dtype=np.int64), ports, False))
-        side, width = size, size if granularity == "pixel" else 1
-    whole = np.array([side * width])
-    channels.append(Channel("pool", 2 * side * width))
-    actors.append(_stage(len(actors), frames, np.array([side * side]), (whole, whole, side * width), True))
-    return Plan(Fraction(1), tuple(actors), tuple(channels), discipline=Discipline.CLAIM_START_RELEASE_START)
-
-
-def _stage(index: int, frames: int, ticks: Ints, ports: tuple[Ints, Ints, int] | None, is_last: bool) -> Actor:
-    """A layer: its firings of one frame, repeated; ``ports`` are the need and free of a frame and its tokens."""
-    count = ticks.size * frames
-    nothing, frame = Series.constant(0, count), Series.periodic(np.zeros(ticks.size), count, step=1)
-    inputs: tuple[Input, ...] = ()
-    if ports is not None:
-        need, free, step = ports
-        inputs = (Input(index - 1, Series.periodic(need, count, step), Series.periodic(free, count, step)),)
-    outputs = () if is_last else (Output(index, Series.constant(1, count)),)
-    return Actor(f"layer{index}", None, nothing, Series.periodic(ticks, count), nothing, frame, frame, inputs, outputs)
-
-
-def _window(side: int, kernel: int, stride: int, granularity: str) -> tuple[Ints, Ints]:
-    """Tokens that each output of a frame needs in all, and gives back: all that no later output needs."""
-    size, pad = -(-side // stride), kernel // 2
-    last = np.minimum(np.arange(size) * stride + kernel - 1 - pad, side - 1)
-    first = np.maximum(np.arange(1, size + 1) * stride - pad, 0)
-    if granularity == "row":
-        free = np.append(np.minimum(first[:-1], last[:-1] + 1), side)
-        return np.append(last[:-1] + 1, side), free
-    need = np.maximum.accumulate((last[:, None] * side + last[None, :] + 1).reshape(-1)).reshape(size, size)
-    begin = np.maximum(np.arange(size) * stride - pad, 0)
-    kept = np.maximum(np.arange(1, size + 1) * stride - pad, 0)
-    free = np.minimum(begin[:, None] * side + np.minimum(kept, side)[None, :], need)
-    need[-1, -1] = free[-1, -1] = side * side
-    return need.reshape(-1), np.maximum.accumulate(free.reshape(-1))
-
-
 @dataclass(frozen=True)
 class Case:
     """One row of figures: a plan for so many tokens, the naive model of it if there is one, and who can run it."""
 
     name: str
     plan: Callable[[int], Plan]
-    naive: Callable[[int], list[Ints]] | None
+    naive: Callable[[int], Departures] | None
     firings_per_token: int
     engines: tuple[str, ...]
 
@@ -210,10 +78,19 @@ def linear(stages: int, depth: int, kind: str, seed: int) -> Case:
     return Case(
         f"{stages} stages, depth {depth}, {kind}",
         lambda tokens: pipeline(service_times(stages, tokens, kind, seed), depth),
-        lambda tokens: naive_store(service_times(stages, tokens, kind, seed), depth),
+        lambda tokens: partial(naive_store, service_times(stages, tokens, kind, seed), depth),
         stages,
         tuple(ENGINES),
     )
+
+
+def lowered(board: str, granularity: str) -> Case:
+    """MobileNet-v1 on a board; a token is a frame."""
+
+    def plan(frames: int) -> Plan:
+        return mobilenet(board, frames, granularity).plan
+
+    return Case(f"MobileNet-v1 on {board}, {granularity}s", plan, None, plan(1).firings, tuple(ENGINES))
 
 
 def cases(seed: int) -> list[Case]:
@@ -223,23 +100,12 @@ def cases(seed: int) -> list[Case]:
         Case(
             "fork/join, shared resource",
             lambda n: fork_join(service_times(4, n, "random", seed), 4),
-            lambda n: naive_fork_join(service_times(4, n, "random", seed), 4),
+            lambda n: partial(naive_fork_join, service_times(4, n, "random", seed), 4),
             4,
             ("simpy", "compiled"),
         )
     )
-    for granularity in ("row", "pixel"):
-        plan = partial(mobilenet, granularity=granularity)
-        found.append(Case(f"MobileNet-v1, {granularity}s", plan, None, plan(1).firings, tuple(ENGINES)))
-    return found
-
-
-def service_times(stages: int, tokens: int, kind: str, seed: int) -> Times:
-    """Integer service times from 5 to 99: one a stage, or one a token."""
-    random = generator(seed, f"service/{stages}/{kind}")
-    if kind == "fixed":
-        return [[int(ticks)] * tokens for ticks in random.integers(5, 100, stages)]
-    return [random.integers(5, 100, tokens).tolist() for _ in range(stages)]
+    return [*found, lowered("u250", "row"), lowered("u250", "pixel"), lowered("zcu104", "pixel")]
 
 
 def compare(case: Case, tokens: int) -> None:
@@ -249,7 +115,7 @@ def compare(case: Case, tokens: int) -> None:
     expected = ENGINES[case.engines[0]](plan).end
     others = {name: ENGINES[name](plan).end for name in case.engines[1:]}
     if case.naive is not None and "fork" not in case.name:
-        others["naive"] = tuple(case.naive(tokens))
+        others["naive"] = tuple(case.naive(tokens)())
     for name, ends in others.items():
         if not all(np.array_equal(a, b) for a, b in zip(expected, ends, strict=True)):
             raise RuntimeError(f"{case.name}: the departures of {name!r} differ from those of {case.engines[0]!r}")
@@ -260,7 +126,7 @@ def measure(case: Case, firings: dict[str, int], repetitions: int) -> dict[str, 
     runs: dict[str, tuple[int, Callable[[], object]]] = {}
     if case.naive is not None:
         tokens = max(1, firings["naive"] // case.firings_per_token)
-        runs["naive"] = tokens * case.firings_per_token, partial(case.naive, tokens)
+        runs["naive"] = tokens * case.firings_per_token, case.naive(tokens)
     for name in case.engines:
         plan = case.plan(max(1, firings[name] // case.firings_per_token))
         runs[name] = plan.firings, partial(ENGINES[name], plan)
@@ -304,6 +170,95 @@ def growth(seed: int, repetitions: int, largest: int) -> list[tuple[str, int, fl
     return rows
 
 
+def whole_way(board: str, frames: int, repetitions: int) -> list[Figure]:
+    """Each step of running so many frames of MobileNet-v1 by pixels, in seconds."""
+    run_compiled(mobilenet(board, 1, "pixel").plan)  # loads the kernels
+    began = time.perf_counter()
+    found = mobilenet(board, frames, "pixel")
+    lowering = time.perf_counter() - began
+    checking = _seconds(lambda: check_plan(found.plan), 1)
+    running = _seconds(lambda: run_compiled(found.plan), repetitions)
+    result = Result(lowered=found, trace=run_compiled(found.plan))
+    figures = [
+        ("firings", found.plan.firings, ""),
+        ("loading the platform and lowering", lowering, "s"),
+        ("checking the plan", checking, "s"),
+        (f"engine, {result.trace.reason.partition(' (')[0].partition(':')[0]}", running, "s"),
+        ("summary", _seconds(result.summary, 1), "s"),
+        ("tables", _seconds(lambda: (result.layers, result.elements, result.fifos, result.levels), 1), "s"),
+    ]
+    return [*figures, ("throughput", result.summary()["throughput_fps"], "frames/s")]
+
+
+def skipping(seed: int, repetitions: int) -> list[Figure]:
+    """A million frames through ten stages; raises where a statistic differs from that of the full run."""
+    times = service_times(10, 1, "fixed", seed)
+    full, short = (run_aggregate(pipeline(times, 8, 20_000), fast_forward=skips) for skips in (False, True))
+    if not short.skipped_periods or _statistics(full) != _statistics(short):
+        raise RuntimeError("the statistics of 20,000 frames differ between the full run and the one that skips periods")
+    million = pipeline(times, 8, 1_000_000)
+    return [
+        ("statistics that equal those of the full run, 20,000 frames", len(_statistics(short)), ""),
+        ("a million frames", 1000 * _seconds(lambda: run_aggregate(million), repetitions), "ms"),
+        ("periods skipped", run_aggregate(million).skipped_periods, ""),
+    ]
+
+
+def totals(seed: int, firings: int) -> list[Figure]:
+    """So many firings of ten stages, each one run, in totals only."""
+    line = pipeline(service_times(10, 1, "fixed", seed), 8, firings // 10)
+    run_aggregate(pipeline(service_times(10, 1, "fixed", seed), 8, 10))  # loads the kernels
+    seconds = _seconds(lambda: run_aggregate(line, fast_forward=False), 1)
+    return [("firings", firings, ""), ("run", seconds, "s"), ("a second", firings / seconds / 1e6, "million firings")]
+
+
+def _seconds(work: Callable[[], object], repetitions: int) -> float:
+    """Median seconds that something takes."""
+    taken = []
+    for _ in range(repetitions):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def _statistics(run: Aggregate) -> list[object]:
+    """Every statistic of a run: all figures of all actors and channels, each bin of each histogram."""
+    found: list[object] = [run.now]
+    totals_of: list[ActorTotals | ChannelTotals] = [*run.actors, *run.channels]
+    for part in totals_of:
+        for field in fields(part):
+            found += [(field.name, one) for one in np.atleast_1d(getattr(part, field.name)).tolist()]
+    return found
+
+
+def parts(seed: int, repetitions: int) -> dict[str, Callable[[], list[Figure]]]:
+    """What is measured in a process of its own."""
+    return {
+        "MobileNet-v1 on u250, 100 frames by pixels": partial(whole_way, "u250", 100, repetitions),
+        "MobileNet-v1 on zcu104, 100 frames by pixels": partial(whole_way, "zcu104", 100, repetitions),
+        "fast-forward of ten stages": partial(skipping, seed, repetitions),
+        "totals, 10 million firings": partial(totals, seed, 10_000_000),
+        "totals, 100 million firings": partial(totals, seed, 100_000_000),
+    }
+
+
+def _apart(work: Callable[[], list[Figure]]) -> list[Figure]:
+    return [*work(), ("highest memory of the process", peak_megabytes(), "MB")]
+
+
+def peak_megabytes() -> float:
+    """The most memory this process has held. What the operating system inherits from the parent does not count."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource
+
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
 def plot(rows: Sequence[tuple[str, int, float]], path: Path) -> None:
     """Seconds over firings, both logarithmic."""
     import matplotlib.pyplot as plt
@@ -327,29 +282,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--firings", type=int, default=30_000, help="firings of the naive and SimPy models (default 30000)"
     )
-    parser.add_argument("--compiled-firings", type=int, default=500_000, help="of the compiled ones (default 500000)")
+    parser.add_argument("--compiled-firings", type=int, default=2_500_000, help="of the compiled ones (2500000)")
     parser.add_argument("--repetitions", type=int, default=5, help="interleaved repetitions (default 5)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the service times (default 1)")
-    parser.add_argument("--only", default="", help="measure only cases whose name contains this")
-    parser.add_argument("--out", type=Path, help="folder for the table as CSV and the plot of growth")
+    parser.add_argument("--only", default="", help="measure only what has this in its name, as 'u250' or 'totals'")
+    parser.add_argument("--out", type=Path, help="folder for the tables as CSV and the plot of growth")
     parser.add_argument("--largest", type=int, default=10_000_000, help="firings that the plot goes up to")
     options = parser.parse_args(arguments)
     slow, fast = options.firings, options.compiled_firings
     firings = {"naive": slow, "simpy": slow, "compiled": fast, "static order": fast}
     chosen = [case for case in cases(options.seed) if options.only in case.name]
-    print(f"{'case':<30} {'model':>12} {'firings/s':>14} {'ratio':>8}")
-    rows = []
+    rates: list[dict[str, object]] = []
+    if chosen:
+        print(f"{'case':<30} {'model':>12} {'firings/s':>14} {'ratio':>8}")
     for row in table(chosen, firings, options.repetitions):
-        rows.append(row)
-        print("{case:<30} {model:>12} {firings_per_s:>14,} {ratio:>8,} x {ratio_to}".format(**row))
-        sys.stdout.flush()
+        rates.append(row)
+        print("{case:<30} {model:>12} {firings_per_s:>14,} {ratio:>8,} x {ratio_to}".format(**row), flush=True)
+    found: list[dict[str, object]] = []
+    for part, work in parts(options.seed, options.repetitions).items():
+        if options.only not in part:
+            continue
+        print(f"\n{part}", flush=True)
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            for figure, value, unit in pool.apply(_apart, (work,)):
+                found.append({"part": part, "figure": figure, "value": value, "unit": unit})
+                print(f"  {figure:<60} {value:>14{',.2f' if unit else ',.0f'}} {unit}", flush=True)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        with (options.out / "benchmark_engine.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        _write(rates, options.out / "benchmark_engine.csv")
+        _write(found, options.out / "benchmark_parts.csv")
         plot(growth(options.seed, options.repetitions, options.largest), options.out / "benchmark_engine.png")
+
+
+def _write(rows: Sequence[dict[str, object]], path: Path) -> None:
+    if not rows:
+        return
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":

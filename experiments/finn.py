@@ -51,11 +51,16 @@ def run_on(
     """One run; the latency is that of the first image, before which nothing waits."""
     mapping = load_mapping(rules) if isinstance(rules, Path) else rules
     if granularity:
-        layers = [dataclasses.replace(rule, granularity=None) for rule in mapping.layers]
-        mapping = dataclasses.replace(mapping, granularity=granularity, layers=layers, element="fpga")
+        mapping = at_granularity(mapping, granularity)
     result = simulate(platform, network, mapping, frames=frames)
     latency = float(result.frames["latency_us"].iloc[0])
     return Run(result.summary()["throughput_fps"], latency, result.lowered)
+
+
+def at_granularity(mapping: MappingRules, granularity: str) -> MappingRules:
+    """The same rules on the FPGA with one granularity for all layers."""
+    layers = [dataclasses.replace(rule, granularity=None) for rule in mapping.layers]
+    return dataclasses.replace(mapping, granularity=granularity, layers=layers, element="fpga")
 
 
 def with_fpga(name: str, **changes: Any) -> Platform:

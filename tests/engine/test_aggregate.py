@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experiments.benchmark_engine import mobilenet, pipeline, service_times
+from experiments.benchmark_plans import pipeline, service_times
 from simulator.analysis.occupancy import channel_use
 from simulator.analysis.waits import waits_of
 from simulator.engine import arrays
@@ -23,6 +23,7 @@ from simulator.engine.compiled import run_compiled
 from simulator.errors import DeadlockError
 from simulator.plan import Actor, Channel, Discipline, Input, Output, Plan, Series, Server
 from simulator.trace import Trace
+from tests.engine.mobilenet import mobilenet
 from tests.engine.periodic_plans import periodic_plans
 from tests.engine.small import actor, plan
 from tests.strategies import plans

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.benchmark_engine import compare, linear, measure, pipeline, service_times
+from experiments.benchmark_engine import compare, linear, measure
+from experiments.benchmark_plans import pipeline, service_times
 from simulator.engine import run
 from simulator.engine.choice import START, choose, simpy_work
 from simulator.engine.simpy_engine import run_simpy

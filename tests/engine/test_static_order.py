@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experiments.benchmark_engine import mobilenet
 from simulator.engine.compiled import run_compiled
 from simulator.engine.marked_graph import run_marked_graph
 from simulator.engine.static_order import run_chase, run_static_order, why_not_static
 from simulator.errors import DeadlockError
 from simulator.plan import Actor, Channel, Discipline, Input, Output, Plan, Series
 from simulator.trace import Trace
+from tests.engine.mobilenet import mobilenet
 from tests.engine.periodic_plans import periodic_plans
 from tests.engine.small import actor, plan
 from tests.strategies import plans
