@@ -14,7 +14,7 @@ from experiments.benchmark_engine import main, peak_megabytes, skipping, totals,
 
 def test_each_step_of_the_whole_way_is_told() -> None:
     figures = {name: (value, unit) for name, value, unit in whole_way("u250", 2, 1)}
-    assert figures["firings"] == (355_136, "")
+    assert figures["firings"][0] == 355_136
     steps = [value for value, unit in figures.values() if unit == "s"]
     assert len(steps) == 5
     assert all(0 < value < 60 for value in steps)
