@@ -17,8 +17,10 @@ INFINITY = (1 << 63) - 1
     LEFT,  # firings that have not departed
     LIMIT,  # stop when LEFT falls to this
     UNTIL,
-    TIMERS,  # address of the timer tree's node 0, and how many leaves it has
-    TIMER_LEAVES,
+    TIMERS,  # address of the timer tree's node 0, and the binary logarithm of how many leaves it has
+    LEAF_BITS,
+    DUES,  # address of the time at which each leaf rings, INFINITY if it does not
+    EPOCH,  # the instant from which the tree counts
     LEAVES,  # address of (kind, owner) of every leaf
     OVERLAP_LEAF_AT,
     WORKLIST,
@@ -55,8 +57,8 @@ INFINITY = (1 << 63) - 1
     ANCHOR_SEEN,
     COMPARISONS,  # with the present snapshot, and how many there may be before the next one is taken
     MOST_COMPARISONS,
-) = range(42)
-RUN_COLUMNS = 44
+) = range(44)
+RUN_COLUMNS = 48
 
 # A cursor walks a Series without divisions: VALUE is the value at the cursor's firing.
 VALUE, POSITION, RAISED, FIRST, LAST, STEP, KIND = range(7)
@@ -71,7 +73,6 @@ FIXED, RAMP, PATTERN = 0, 1, 2
     CONCURRENCY,
     SINGLE,  # 1: at most one firing between start and end, so its completion has a timer of its own
     OPEN,  # SINGLE only: parts of the running firing (compute, flows) that are not through
-    DUE,  # SINGLE only: when its timer rings, INFINITY if it does not
     TIMER,  # leaf
     INPUTS,
     INPUTS_END,
@@ -110,7 +111,7 @@ FIXED, RAMP, PATTERN = 0, 1, 2
     SINCE,
     RELEASE_WAITS,  # aggregate: how often it had to wait for a release
     SUMS,  # the counters below begin here
-) = range(45)
+) = range(44)
 # Aggregate counters: how long an actor has waited for what (0: nothing), and sums over its firings.
 WAIT_NOTHING, WAIT_RELEASE, WAIT_INPUT, WAIT_ROOM, WAIT_GRANT, WAIT_EARLIER = range(6)
 SUM_BUSY, SUM_HELD, SUM_COMPUTE, FIRST_START, FIRST_END, LAST_END, VOID_FIRINGS = (SUMS + i for i in range(6, 13))
@@ -173,11 +174,8 @@ RATE_COLUMNS = 2
 
 # Contended resources; the waiting actors are a heap in a segment of its own.
 SLOTS_LEFT, SEGMENT, WAITING, LISTED = range(4)
-RESOURCE_COLUMNS = 4
 
-# Timers: nodes of the tree, leaves, and completions that overlap.
-NODE_TIME, NODE_LEAF = range(2)
-NODE_COLUMNS = 2
+# Timers: leaves, and completions that overlap.
 LEAF_KIND, LEAF_OWNER = range(2)
 LEAF_COLUMNS = 2
 COMPUTE_LEAF, OVERLAP_LEAF, ARRIVAL_LEAF, RELEASE_LEAF, SERVER_LEAF = range(5)

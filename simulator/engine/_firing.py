@@ -45,7 +45,6 @@ def start(m: Cells, t: Cells, actor: int, now: int) -> None:
     if m[actor + col.SINGLE] != 0:
         m[actor + col.OPEN] = open_parts
         if compute > 0:
-            m[actor + col.DUE] = now + compute
             set_timer(m, m[actor + col.TIMER], now + compute)
     else:
         m[m[actor + col.FLIGHT] + (firing & m[actor + col.FLIGHT_FOLD])] = open_parts

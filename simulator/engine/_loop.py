@@ -12,7 +12,7 @@ from simulator.engine._firing import arrive, depart, end_part, may_depart, note_
 from simulator.engine._jit import Cells, called, inlined
 from simulator.engine._lossy import await_decision, has_space_for_frames, is_void
 from simulator.engine._servers import end_flow, mark_stale, settle_server
-from simulator.engine._timers import next_leaf, next_time, pop_overlap, set_timer
+from simulator.engine._timers import next_leaf, pop_overlap, rings, set_timer
 
 IS_VOID, RING_IS_FULL = -1, -2
 
@@ -149,18 +149,17 @@ def settle(m: Cells, t: Cells, now: int) -> bool:
     False: a ring must grow.
     """
     while True:
-        rung = -1
+        rung = -1  # a leaf
         work = m[col.WORK]
         if work > 0:
             actor = m[m[col.WORKLIST] + work - 1]
             m[col.WORK] = work - 1
             m[actor + col.QUEUED] = 0
-        elif next_time(m) == now:
+        elif rings(m, now):
             leaf = next_leaf(m)
             if leaf < m[col.OVERLAP_LEAF_AT]:
                 actor = m[col.ACTORS] + leaf * col.ACTOR_COLUMNS
-                rung = actor
-                m[actor + col.DUE] = col.INFINITY
+                rung = leaf
                 end_part(m, t, actor, m[actor + col.ENDED], now)
             else:
                 actor = ring_other(m, t, leaf, now)
@@ -170,8 +169,8 @@ def settle(m: Cells, t: Cells, now: int) -> bool:
             return True
         goes = go_on(m, t, actor, now)
         # An actor that has started again has set its timer already.
-        if rung >= 0 and m[rung + col.DUE] == col.INFINITY:
-            set_timer(m, m[rung + col.TIMER], col.INFINITY)
+        if rung >= 0 and m[m[col.DUES] + rung] == now:
+            set_timer(m, rung, col.INFINITY)
         if not goes:
             m[actor + col.QUEUED] = 1
             m[m[col.WORKLIST] + m[col.WORK]] = actor

@@ -245,9 +245,8 @@ def recurs(m: Cells, t: Cells, m0: Cells, t0: Cells) -> bool:
     for server in range(m[col.SERVERS], m[col.SERVERS_END], col.SERVER_COLUMNS):
         if not same_server(m, m0, server):
             return False
-    leaves = m[col.TIMERS] + m[col.TIMER_LEAVES] * col.NODE_COLUMNS
-    for leaf in range(leaves, leaves + m[col.TIMER_LEAVES] * col.NODE_COLUMNS, col.NODE_COLUMNS):
-        if m[leaf] != m0[leaf] + (0 if m0[leaf] == col.INFINITY else passed):
+    for due in range(m[col.DUES], m[col.DUES] + (1 << m[col.LEAF_BITS])):
+        if m[due] != m0[due] + (0 if m0[due] == col.INFINITY else passed):
             return False
     if m[col.LOSSY] != 0 and not same_voids(m, m0):
         return False

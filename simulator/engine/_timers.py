@@ -1,7 +1,10 @@
 """Timers of the compiled engine: a tournament tree over fixed timers, and a heap for completions that overlap.
 
-Changing a timer walks one path to the root without branches that depend on data; the order of timers that ring at the
-same instant does not matter (ARCHITECTURE.md, Simultaneity (a)).
+A node holds a time and the timer that rings then in one word: the ticks since an epoch above the number of the leaf.
+What rings too late for that is clamped, and in the rare case that nothing earlier is left a new epoch begins. Four
+children a node, because three of them are compared while the fourth is still on its way up. Changing a timer walks
+one path to the root without branches that depend on data; the order of timers that ring at the same instant does not
+matter (ARCHITECTURE.md, Simultaneity (a)).
 """
 
 from __future__ import annotations
@@ -11,35 +14,62 @@ from simulator.engine._jit import Cells, called, inlined
 
 
 @inlined
-def set_timer(m: Cells, leaf: int, time: int) -> None:
-    """Let a timer ring at ``time`` (INFINITY: never)."""
-    timers = m[col.TIMERS]
-    node = leaf + m[col.TIMER_LEAVES]
-    m[timers + node * col.NODE_COLUMNS + col.NODE_TIME] = time
-    winner = leaf
-    while node > 1:
-        beside = timers + (node ^ 1) * col.NODE_COLUMNS
-        # With a conditional expression LLVM branches, and half of the branches are mispredicted: a third of the run.
-        sooner = m[beside + col.NODE_TIME] - time
-        chosen = sooner >> 63
-        time += sooner & chosen
-        winner ^= (winner ^ m[beside + col.NODE_LEAF]) & chosen
-        node >>= 1
-        above = timers + node * col.NODE_COLUMNS
-        m[above + col.NODE_TIME] = time
-        m[above + col.NODE_LEAF] = winner
+def _lesser(one: int, other: int) -> int:
+    # With a conditional expression LLVM branches, and half of the branches are mispredicted: a third of the run.
+    sooner = one - other
+    return other + (sooner & (sooner >> 63))
 
 
 @inlined
-def next_time(m: Cells) -> int:
-    """When the earliest timer rings."""
-    return m[m[col.TIMERS] + col.NODE_COLUMNS + col.NODE_TIME]
+def set_timer(m: Cells, leaf: int, time: int) -> None:
+    """Let a timer ring at ``time`` (INFINITY: never)."""
+    bits = m[col.LEAF_BITS]
+    m[m[col.DUES] + leaf] = time
+    key = (_lesser(time - m[col.EPOCH], col.INFINITY >> bits) << bits) | leaf
+    timers = m[col.TIMERS]
+    node = leaf + (1 << bits)
+    m[timers + node] = key
+    while node > 1:
+        beside = _lesser(_lesser(m[timers + (node ^ 1)], m[timers + (node ^ 2)]), m[timers + (node ^ 3)])
+        key = _lesser(key, beside)
+        node >>= 2
+        m[timers + node] = key
+
+
+@inlined
+def rings(m: Cells, now: int) -> bool:
+    """Whether a timer rings at this instant."""
+    return m[m[col.TIMERS] + 1] >> m[col.LEAF_BITS] == now - m[col.EPOCH]
 
 
 @inlined
 def next_leaf(m: Cells) -> int:
     """The timer that rings next."""
-    return m[m[col.TIMERS] + col.NODE_COLUMNS + col.NODE_LEAF]
+    return m[m[col.TIMERS] + 1] & ((1 << m[col.LEAF_BITS]) - 1)
+
+
+@inlined
+def next_time(m: Cells) -> int:
+    """When the earliest timer rings."""
+    bits = m[col.LEAF_BITS]
+    ahead = m[m[col.TIMERS] + 1] >> bits
+    if ahead == col.INFINITY >> bits:
+        return begin_epoch(m)
+    return m[col.EPOCH] + ahead
+
+
+@called
+def begin_epoch(m: Cells) -> int:
+    """Count from the earliest timer on, which is returned: it is too far from the epoch before, or never rings."""
+    dues, leaves = m[col.DUES], 1 << m[col.LEAF_BITS]
+    earliest = col.INFINITY
+    for leaf in range(leaves):
+        earliest = min(earliest, m[dues + leaf])
+    if earliest < col.INFINITY:
+        m[col.EPOCH] = earliest
+        for leaf in range(leaves):
+            set_timer(m, leaf, m[dues + leaf])
+    return earliest
 
 
 @inlined

@@ -189,7 +189,6 @@ class _Flattener:
         row[col.FIRINGS] = actor.firings
         row[col.CONCURRENCY] = actor.concurrency
         row[col.SINGLE] = min(actor.concurrency, actor.firings) <= 1
-        row[col.DUE] = col.INFINITY
         row[col.TIMER] = index
         row[col.COMPUTE] = self.cursor(actor.compute)
         waits = actor.release.maximum() > 0
@@ -298,11 +297,9 @@ class _Flattener:
         count = len(plan.actors)
         run[col.LEFT] = plan.firings
         run[col.UNTIL] = col.INFINITY
-        run[col.TIMER_LEAVES] = size = max(2, 1 << (len(self.leaves) - 1).bit_length())
-        tree = np.full((2 * size, col.NODE_COLUMNS), col.INFINITY, dtype=np.int64)
-        tree[:, col.NODE_LEAF] = 0
-        tree[size:, col.NODE_LEAF] = np.arange(size)
-        run[col.TIMERS] = memory.place(tree)
+        run[col.LEAF_BITS] = bits = max(2, (len(self.leaves) - 1).bit_length() + 1 & ~1)
+        run[col.TIMERS] = memory.place(np.full(2 << bits, col.INFINITY, dtype=np.int64))
+        run[col.DUES] = memory.place(np.full(1 << bits, col.INFINITY, dtype=np.int64))
         run[col.LEAVES] = memory.place(np.array(self.leaves, dtype=np.int64))
         run[col.OVERLAP_LEAF_AT] = count
         run[col.ACTORS], run[col.ACTORS_END] = self.actors_at, self.actor_at(count)

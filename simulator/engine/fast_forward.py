@@ -17,7 +17,7 @@ from simulator.engine.arrays import State
 from simulator.plan import Ints, Plan, Series
 
 # What grows by the same amount in every period. Times are among it where the comparison has found them shifted alike.
-_ACTOR = [col.STARTED, col.ENDED, col.DUE, col.ARRIVED, col.READY, col.SINCE, col.RELEASE_WAITS, col.LAST_END]
+_ACTOR = [col.STARTED, col.ENDED, col.ARRIVED, col.READY, col.SINCE, col.RELEASE_WAITS, col.LAST_END]
 _ACTOR += [*range(col.SUMS, col.SUMS + col.WAIT_EARLIER + 1), col.SUM_BUSY, col.SUM_HELD, col.SUM_COMPUTE]
 _ACTOR += [col.VOID_FIRINGS]
 _CHANNEL = [col.READABLE, col.GIVEN, col.CHANGED, col.FULL_TIME, col.LYING_CHANGED, col.EMPTY_TIME, col.WRITTEN]
@@ -211,10 +211,8 @@ def _index_of(state: State, actor: int) -> int:
 
 
 def _shift_timers(later: State, ago: int) -> None:
-    """Timers ring later; the tree above them is played anew."""
-    first, leaves = int(later.memory[col.TIMERS]), int(later.memory[col.TIMER_LEAVES])
-    tree = later.memory[first : first + 2 * leaves * col.NODE_COLUMNS].reshape(-1, col.NODE_COLUMNS)
-    rings = tree[leaves:, col.NODE_TIME] != col.INFINITY
-    tree[leaves:, col.NODE_TIME][rings] += ago
-    for node in range(leaves - 1, 0, -1):
-        tree[node] = tree[min((2 * node, 2 * node + 1), key=lambda child: int(tree[child, col.NODE_TIME]))]
+    """Timers ring later; the tree counts from an epoch that has moved with them."""
+    first, leaves = int(later.memory[col.DUES]), 1 << int(later.memory[col.LEAF_BITS])
+    dues = later.memory[first : first + leaves]
+    dues[dues != col.INFINITY] += ago
+    later.memory[col.EPOCH] += ago
