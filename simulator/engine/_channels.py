@@ -6,7 +6,7 @@ Cursors over series, claims, what is given back, and void tokens among them.
 from __future__ import annotations
 
 from simulator.engine import _columns as col
-from simulator.engine._jit import Cells, called, inlined
+from simulator.engine._jit import Cells, called, inlined, prefetch
 
 
 @inlined
@@ -23,6 +23,7 @@ def advance(m: Cells, cursor: int) -> None:
         place = m[cursor + col.FIRST]
         m[cursor + col.RAISED] += m[cursor + col.STEP]
     m[cursor + col.POSITION] = place
+    prefetch(m, place + 8)
     m[cursor + col.VALUE] = m[place] + m[cursor + col.RAISED]
 
 
@@ -32,12 +33,11 @@ def wake(m: Cells, actor: int) -> None:
 
     One whose only firing is in service is looked at when that is over.
     """
-    if actor >= 0:
-        # The place behind the list may hold anything, so no branch is needed that would often be mispredicted.
-        m[m[col.WORKLIST] + m[col.WORK]] = actor
-        is_new = int(m[actor + col.QUEUED] | m[actor + col.OPEN] == 0)
-        m[actor + col.QUEUED] |= is_new
-        m[col.WORK] += is_new
+    # The place behind the list may hold anything, so no branch is needed that would often be mispredicted.
+    m[m[col.WORKLIST] + m[col.WORK]] = actor
+    is_new = int(m[actor + col.QUEUED] | m[actor + col.OPEN] == 0)
+    m[actor + col.QUEUED] |= is_new
+    m[col.WORK] += is_new
 
 
 @inlined
@@ -79,24 +79,25 @@ def note_lying(m: Cells, channel: int, now: int) -> None:
 
 
 @inlined
-def occupy(m: Cells, channel: int, tokens: int, now: int) -> None:
+def occupy(m: Cells, channel: int, tokens: int, now: int, plain: bool) -> None:
     """Claim room for so many tokens (or give it back, if negative)."""
-    if m[col.COUNTING] != 0 and tokens != 0:
+    if not plain and m[col.COUNTING] != 0 and tokens != 0:
         note_level(m, channel, now)
     m[channel + col.USED] += tokens
 
 
 @inlined
-def make_readable(m: Cells, channel: int, tokens: int, is_void: bool, now: int) -> None:
+def make_readable(m: Cells, channel: int, tokens: int, is_void: bool, now: int, plain: bool) -> None:
     """Tokens become readable; void ones count only as what a reader waits for."""
-    if tokens == 0:
-        return
-    m[channel + col.READABLE] += tokens
-    if m[col.COUNTING] != 0 and not is_void:
+    readable = m[channel + col.READABLE] + tokens
+    m[channel + col.READABLE] = readable
+    if not plain and m[col.COUNTING] != 0 and not is_void and tokens != 0:
         note_lying(m, channel, now)
         m[channel + col.LYING] += tokens
         m[channel + col.WRITTEN] += tokens
-    wake(m, m[channel + col.READER])
+    if readable >= m[channel + col.READ_AT]:
+        m[channel + col.READ_AT] = col.INFINITY
+        wake(m, m[channel + col.READER])
 
 
 @called
@@ -158,23 +159,25 @@ def count_solid(m: Cells, channel: int, skipped: int, tokens: int) -> int:
 
 
 @inlined
-def give_back(m: Cells, channel: int, total: int, now: int) -> None:
+def give_back(m: Cells, channel: int, total: int, now: int, plain: bool) -> None:
     """The reader gives back tokens up to a total count; the writer may go on."""
     tokens = total - m[channel + col.GIVEN]
     if tokens <= 0:
         return
     m[channel + col.GIVEN] = total
-    if m[col.LOSSY] != 0 and m[channel + col.MARK_PUT] >= 0:
+    if not plain and m[col.LOSSY] != 0 and m[channel + col.MARK_PUT] >= 0:
         tokens = take_solid(m, channel, tokens)
         if tokens == 0:
             return
-    occupy(m, channel, -tokens, now)
-    if m[col.COUNTING] != 0:
+    occupy(m, channel, -tokens, now, plain)
+    if not plain and m[col.COUNTING] != 0:
         note_lying(m, channel, now)
         m[channel + col.LYING] -= tokens
         if m[channel + col.IS_STATE] != 0:
             m[channel + col.CREDIT] -= tokens
-    wake(m, m[channel + col.WRITER])
+    if m[channel + col.USED] <= m[channel + col.WRITE_AT]:
+        m[channel + col.WRITE_AT] = -1
+        wake(m, m[channel + col.WRITER])
 
 
 @called
@@ -195,8 +198,8 @@ def own_tokens(m: Cells, port: int) -> int:
 
 
 @inlined
-def fits(m: Cells, out: int, put: int, has_credit: bool) -> bool:
-    """Whether the channel of an output has room for ``put`` more tokens.
+def fits(m: Cells, out: int, put: int, has_credit: bool, plain: bool) -> bool:
+    """Whether the channel of an output has room for ``put`` more tokens; if not, the writer is woken when it has.
 
     On a self-loop the firing may count on what it will free.
     """
@@ -204,7 +207,8 @@ def fits(m: Cells, out: int, put: int, has_credit: bool) -> bool:
     room = m[channel + col.CAPACITY] - m[channel + col.USED]
     if put <= room:
         return True
-    port = m[out + col.OWN_INPUT]
-    if port < 0 or not has_credit:
-        return False
-    return put <= room + own_tokens(m, port)
+    if not plain and m[out + col.OWN_INPUT] >= 0:
+        m[channel + col.WRITE_AT] = col.INFINITY
+        return has_credit and put <= room + own_tokens(m, m[out + col.OWN_INPUT])
+    m[channel + col.WRITE_AT] = m[channel + col.CAPACITY] - put
+    return False

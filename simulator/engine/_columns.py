@@ -65,43 +65,46 @@ VALUE, POSITION, RAISED, FIRST, LAST, STEP, KIND = range(7)
 CURSOR_COLUMNS = 8
 FIXED, RAMP, PATTERN = 0, 1, 2
 
-# Actors.
+# Actors. What every firing looks at stands in front, in as few cache lines of eight cells as it can.
 (
-    FIRINGS,  # how many in all
     STARTED,  # firings 0 .. STARTED-1 have started
     ENDED,  # firings 0 .. ENDED-1 have departed
-    CONCURRENCY,
-    SINGLE,  # 1: at most one firing between start and end, so its completion has a timer of its own
+    FIRINGS,  # how many in all
     OPEN,  # SINGLE only: parts of the running firing (compute, flows) that are not through
-    TIMER,  # leaf
+    CONCURRENCY,
+    PLAIN,  # 1: has nothing but tokens, room and compute time to wait for; see _firing
+    COLUMN,  # where the actor's firings begin in the columns, and the mask that folds a firing into them (-1: none)
+    FOLD,
     INPUTS,
     INPUTS_END,
     OUTPUTS,
     OUTPUTS_END,
+    COMPUTE,  # cursor
+    TIMER,  # leaf
+    QUEUED,  # in the worklist
+    SINGLE,  # 1: at most one firing between start and end, so its completion has a timer of its own
+    CLAIMS_EARLY,  # has an output that is claimed at start
+    BLOCKS_AFTER_SERVICE,  # has one that is not
+    FREES_LATE,  # has an input that is given back at departure
+    RESOURCE,  # a contended resource, -1: starts by itself
     FLOWS,
     FLOWS_END,
-    COMPUTE,  # cursor
     RELEASE,  # cursor, -1: never later than tick 0
     RELEASE_TIMER,  # leaf
     LATENCY,  # cursor, -1: no latency at any firing
     ARRIVAL_TIMER,  # leaf
     ARRIVED,  # LATENCY only: outputs of firings 0 .. ARRIVED-1 are readable
     LAST_ARRIVAL,  # LATENCY only: when the outputs of the last departed firing become readable
-    RESOURCE,  # a contended resource, -1: starts by itself
     SLOTS,
     PRIORITY,
     READY,  # contended only: since when it waits for a grant, -1: it does not
     GRANTED,
-    QUEUED,  # in the worklist
-    BLOCKS_AFTER_SERVICE,  # has such an output
     DROP,
     DECIDED,  # DROP only: this firing may start
     PENDING,  # DROP only: waits for its decision
     FIRST_FRAME,  # cursors, lossy plans only
     LAST_FRAME,
-    COLUMN,  # where the actor's firings begin in the columns, and the mask that folds a firing into them (-1: none)
-    FOLD,
-    FLIGHT,  # the same for the parts left of firings between start and end
+    FLIGHT,  # the same as COLUMN and FOLD for the parts left of firings between start and end
     FLIGHT_FOLD,
     TRAVEL,  # the same for arrival times of firings between end and arrival
     TRAVEL_FOLD,
@@ -111,20 +114,20 @@ FIXED, RAMP, PATTERN = 0, 1, 2
     SINCE,
     RELEASE_WAITS,  # aggregate: how often it had to wait for a release
     SUMS,  # the counters below begin here
-) = range(44)
+) = range(47)
 # Aggregate counters: how long an actor has waited for what (0: nothing), and sums over its firings.
 WAIT_NOTHING, WAIT_RELEASE, WAIT_INPUT, WAIT_ROOM, WAIT_GRANT, WAIT_EARLIER = range(6)
 SUM_BUSY, SUM_HELD, SUM_COMPUTE, FIRST_START, FIRST_END, LAST_END, VOID_FIRINGS = (SUMS + i for i in range(6, 13))
-ACTOR_COLUMNS = 64
+ACTOR_COLUMNS = 72
 
 # Inputs. OWN_FREE (self-loops that free at departure) walks the frees at the start; OWN_FREED is its value one firing
 # ago.
 IN_CHANNEL, NEED, FREE, FREES_AT_START, OWN_FREE, OWN_FREED = range(6)
-INPUT_COLUMNS = 6
+INPUT_COLUMNS = 8
 
 # Outputs; CLAIM, WRITE and ARRIVE walk the same puts at start, at departure and when they become readable.
 OUT_CHANNEL, CLAIM, WRITE, ARRIVE, CLAIMS_AT_START, OWN_INPUT = range(6)
-OUTPUT_COLUMNS = 6
+OUTPUT_COLUMNS = 8
 
 # Channels. USED counts what is claimed and not given back; GIVEN counts positions, void ones too.
 (
@@ -134,6 +137,8 @@ OUTPUT_COLUMNS = 6
     GIVEN,
     WRITER,
     READER,
+    READ_AT,  # the reader waits for so many tokens in all, INFINITY: it does not
+    WRITE_AT,  # the writer waits until USED has come down to this, -1: it does not
     MARK_FIRING,  # lossy plans: the writer's firing that the oldest token is from, and how many of it are left
     MARK_LEFT,
     MARK_PUT,  # cursor of the writer's puts behind MARK_FIRING, -1: void tokens cannot occur
@@ -158,8 +163,8 @@ OUTPUT_COLUMNS = 6
     # no level.
     IS_STATE,
     CREDIT,
-) = range(25)
-CHANNEL_COLUMNS = 32
+) = range(27)
+CHANNEL_COLUMNS = 40
 FINE_BITS = 20
 
 # Flows an actor has per firing, servers, and flows that are under way.

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numba
-from numba.core import event, types
+from llvmlite import ir
+from numba.core import cgutils, event, types
 from numba.extending import intrinsic
 
 from simulator.engine.compiling import compiling_begins
@@ -88,5 +89,22 @@ def _cells(_context: Any, address: Any) -> Any:
     return signature, generate
 
 
+def _prefetch(_context: Any, block: Any, address: Any) -> Any:
+    """Have a cell brought near that is needed soon: each of many series and columns is too slow a stream to be seen."""
+    word: Any = types.int64
+
+    def generate(_context: Any, builder: Any, _bound: Any, arguments: Any) -> Any:
+        cell = builder.gep(arguments[0], [arguments[1]], source_etype=ir.IntType(64))
+        small, pointer = ir.IntType(32), ir.PointerType()
+        fetch = ir.FunctionType(ir.VoidType(), [pointer, small, small, small])
+        insert: Any = cgutils.get_or_insert_function
+        function = insert(builder.module, fetch, "llvm.prefetch.p0")
+        builder.call(function, [builder.bitcast(cell, pointer), small(0), small(3), small(1)])
+        return ir.Constant(ir.IntType(64), 0)
+
+    return word(block, address), generate
+
+
 _intrinsic: Any = intrinsic
 cells: Callable[[int], Cells] = _intrinsic(_cells)
+prefetch: Callable[[Cells, int], int] = _intrinsic(_prefetch)

@@ -18,58 +18,65 @@ IS_VOID, RING_IS_FULL = -1, -2
 
 
 @inlined
-def go_on(m: Cells, t: Cells, actor: int, now: int) -> bool:
+def go_on(m: Cells, t: Cells, actor: int, now: int, plain: bool) -> bool:
     """Let an actor do all that it can at this instant. False: a ring is full, and must grow before it can go on."""
     while True:
-        while may_depart(m, actor):
-            if not has_space_behind(m, actor):
+        while may_depart(m, actor, plain):
+            if not plain and not has_space_behind(m, actor):
                 return False
-            depart(m, t, actor, now)
+            depart(m, t, actor, now, plain)
         firing = m[actor + col.STARTED]
         under_way = firing - m[actor + col.ENDED]
         if firing == m[actor + col.FIRINGS] or under_way >= m[actor + col.CONCURRENCY]:
             return True
-        if m[actor + col.GRANTED] != 0:
+        if not plain and m[actor + col.GRANTED] != 0:
             m[actor + col.GRANTED] = 0
         else:
-            if m[actor + col.SINGLE] == 0 and under_way > m[actor + col.FLIGHT_FOLD]:
+            if not plain and m[actor + col.SINGLE] == 0 and under_way > m[actor + col.FLIGHT_FOLD]:
                 return ask_to_grow(m, col.FLIGHT_RING, actor)
-            cause = waits_for(m, actor, firing, under_way, now)
+            cause = waits_for(m, actor, under_way, now, plain)
             if cause < 0:
                 if cause == RING_IS_FULL:
                     return ask_to_grow(m, col.VOID_RING, actor)
                 if not has_space_behind(m, actor):
                     return False
-                note_wait(m, actor, 0, now)
+                note_wait(m, actor, 0, now, plain)
                 pass_void(m, t, actor, now)
                 continue
-            note_wait(m, actor, cause, now)
+            note_wait(m, actor, cause, now, plain)
             if cause > 0:
                 return True
-            if m[actor + col.RESOURCE] >= 0:
+            if not plain and m[actor + col.RESOURCE] >= 0:
                 join_queue(m, actor, now)
-                note_wait(m, actor, col.WAIT_GRANT, now)
+                note_wait(m, actor, col.WAIT_GRANT, now, plain)
                 return True
-        note_wait(m, actor, 0, now)
-        start(m, t, actor, now)
+        note_wait(m, actor, 0, now, plain)
+        start(m, t, actor, now, plain)
+        if m[actor + col.OPEN] != 0:
+            return True
 
 
 @inlined
-def waits_for(m: Cells, actor: int, firing: int, under_way: int, now: int) -> int:
+def waits_for(m: Cells, actor: int, under_way: int, now: int, plain: bool) -> int:
     """The first thing that keeps an actor from starting; 0: nothing, IS_VOID: its next firing is void and passes.
 
-    RING_IS_FULL: its frames can not be decided before the ring of void frames has grown.
+    Whoever changes that wakes the actor: nothing else can let it go on. RING_IS_FULL: its frames can not be decided
+    before the ring of void frames has grown.
     """
-    if m[actor + col.RELEASE] >= 0:
+    if not plain and m[actor + col.RELEASE] >= 0:
         release = m[m[actor + col.RELEASE] + col.VALUE]
         if release > now:
             set_timer(m, m[actor + col.RELEASE_TIMER], release)
             m[actor + col.RELEASE_WAITS] += 1
             return col.WAIT_RELEASE
-    for port in range(m[actor + col.INPUTS], m[actor + col.INPUTS_END], col.INPUT_COLUMNS):
-        if m[m[port + col.NEED] + col.VALUE] > m[m[port + col.IN_CHANNEL] + col.READABLE]:
+    port = m[actor + col.INPUTS]
+    while port < m[actor + col.INPUTS_END]:
+        need, channel = m[m[port + col.NEED] + col.VALUE], m[port + col.IN_CHANNEL]
+        if need > m[channel + col.READABLE]:
+            m[channel + col.READ_AT] = need
             return col.WAIT_INPUT
-    if m[col.LOSSY] != 0:
+        port += col.INPUT_COLUMNS
+    if not plain and m[col.LOSSY] != 0:
         if is_void(m, actor):
             if m[actor + col.READY] >= 0:
                 leave_queue(m, actor)
@@ -79,11 +86,14 @@ def waits_for(m: Cells, actor: int, firing: int, under_way: int, now: int) -> in
                 return RING_IS_FULL
             await_decision(m, actor)
             return col.WAIT_GRANT
-    if m[actor + col.READY] >= 0:
+    if not plain and m[actor + col.READY] >= 0:
         return col.WAIT_GRANT
-    for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
-        if m[out + col.CLAIMS_AT_START] != 0 and not fits(m, out, m[m[out + col.CLAIM] + col.VALUE], True):
-            return col.WAIT_ROOM
+    if m[actor + col.CLAIMS_EARLY] != 0:
+        out = m[actor + col.OUTPUTS]
+        while out < m[actor + col.OUTPUTS_END]:
+            if m[out + col.CLAIMS_AT_START] != 0 and not fits(m, out, m[m[out + col.CLAIM] + col.VALUE], True, plain):
+                return col.WAIT_ROOM
+            out += col.OUTPUT_COLUMNS
     return 0
 
 
@@ -167,7 +177,7 @@ def settle(m: Cells, t: Cells, now: int) -> bool:
                     continue
         else:
             return True
-        goes = go_on(m, t, actor, now)
+        goes = go_on(m, t, actor, now, True) if m[actor + col.PLAIN] != 0 else go_on(m, t, actor, now, False)
         # An actor that has started again has set its timer already.
         if rung >= 0 and m[m[col.DUES] + rung] == now:
             set_timer(m, rung, col.INFINITY)

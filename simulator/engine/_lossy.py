@@ -67,14 +67,14 @@ def decide(m: Cells, t: Cells, now: int) -> None:
             continue
         has_room = True
         for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
-            has_room = has_room and fits(m, out, m[m[out + col.CLAIM] + col.VALUE], True)
+            has_room = has_room and fits(m, out, m[m[out + col.CLAIM] + col.VALUE], True, False)
         if not has_room:
             drop_frames(m, actor)
         elif m[actor + col.RESOURCE] >= 0:
             m[actor + col.DECIDED] = 1
         else:
-            note_wait(m, actor, 0, now)
-            start(m, t, actor, now)
+            note_wait(m, actor, 0, now, False)
+            start(m, t, actor, now, False)
 
 
 @called

@@ -17,6 +17,10 @@ _TOGETHER, _TRAVELLING, _MARKED = 64, 64, 256
 """First sizes of the rings for firings under way, tokens under way, and void marks that are still needed; they grow."""
 
 
+_LINE = 8
+"""Cells in a cache line."""
+
+
 class State(NamedTuple):
     """All of a run: its memory, and the columns of start, served and end of all firings.
 
@@ -60,13 +64,19 @@ class Memory:
         self.size += block.size
         return address
 
+    def align(self) -> None:
+        """Let the next block begin with a cache line."""
+        self.reserve(-self.size % _LINE)
+
     def reserve(self, cells: int) -> int:
         """The address of so many zeros."""
         return self.place(np.zeros(cells, dtype=np.int64))
 
     def joined(self) -> Ints:
-        """All blocks as one array."""
-        return np.concatenate(self.blocks)
+        """All blocks as one array that begins with a cache line."""
+        cells = np.empty(self.size + _LINE, dtype=np.int64)
+        first = -(cells.ctypes.data // cells.itemsize) % _LINE
+        return np.concatenate(self.blocks, out=cells[first : first + self.size])
 
     def cursor_at(self, series: Series) -> int:
         """The address of a new cursor at firing 0 of a series."""
@@ -137,6 +147,7 @@ class _Flattener:
             self._facts(self.actors[index], index, actor)
             self._rings(self.actors[index], actor)
             self._ports(self.actors[index], actor)
+            self.actors[index, col.PLAIN] = self._is_plain(self.actors[index], actor)
         self._channel_rows()
         self._server_rows()
         self._run_row(memory)
@@ -233,24 +244,36 @@ class _Flattener:
             own_free = self.cursor(port.free) if port.channel in written and not at_start else -1
             need, free = self.cursor(port.need), self.cursor(port.free)
             self.channels[port.channel, col.IS_STATE] = own_free >= 0
-            inputs.append([self.channel_at(port.channel), need, free, at_start, own_free, 0])
-        row[col.INPUTS] = self.memory.place(np.array(inputs, dtype=np.int64))
-        row[col.INPUTS_END] = self.memory.size
+            row[col.FREES_LATE] |= not at_start
+            inputs.append([self.channel_at(port.channel), need, free, at_start, own_free, 0, 0, 0])
+        self._place(row, col.INPUTS, inputs)
         own = {p.channel: int(row[col.INPUTS]) + i * col.INPUT_COLUMNS for i, p in enumerate(actor.inputs)}
         for out in actor.outputs:
             claims = self.plan.discipline_of(out.channel).claims_at_start
             row[col.BLOCKS_AFTER_SERVICE] |= not claims
+            row[col.CLAIMS_EARLY] |= claims
             claim = self.cursor(out.put) if claims or actor.drop else -1
             arrive = self.cursor(out.put) if row[col.LATENCY] >= 0 else -1
             write = self.cursor(out.put)
-            outputs.append([self.channel_at(out.channel), claim, write, arrive, claims, own.get(out.channel, -1)])
-        row[col.OUTPUTS] = self.memory.place(np.array(outputs, dtype=np.int64))
-        row[col.OUTPUTS_END] = self.memory.size
+            loop = own.get(out.channel, -1)
+            outputs.append([self.channel_at(out.channel), claim, write, arrive, claims, loop, 0, 0])
+        self._place(row, col.OUTPUTS, outputs)
         for flow in actor.flows:
             cap = col.INFINITY if flow.cap is None else flow.cap
             flows.append([self.servers_at + flow.server * col.SERVER_COLUMNS, self.cursor(flow.work), cap, 0])
-        row[col.FLOWS] = self.memory.place(np.array(flows, dtype=np.int64))
-        row[col.FLOWS_END] = self.memory.size
+        self._place(row, col.FLOWS, flows)
+
+    def _place(self, row: Ints, first: int, table: list[list[int]]) -> None:
+        """A table of an actor; the cells ``first`` and the one behind hold where it begins and ends."""
+        self.memory.align()
+        row[first] = self.memory.place(np.array(table, dtype=np.int64))
+        row[first + 1] = self.memory.size
+
+    def _is_plain(self, row: Ints, actor: Actor) -> bool:
+        """Whether all steps of an actor can leave out what most actors do not have."""
+        loops = {p.channel for p in actor.inputs} & {o.channel for o in actor.outputs}
+        is_bound = row[col.RESOURCE] >= 0 or row[col.RELEASE] >= 0 or row[col.LATENCY] >= 0
+        return bool(row[col.SINGLE]) and not (is_bound or loops or actor.flows or self.is_lossy or self.counting)
 
     def _channel_rows(self) -> None:
         self.channels[:, [col.WRITER, col.READER, col.MARK_PUT, col.MARK_FIRING]] = -1
@@ -258,6 +281,7 @@ class _Flattener:
             row = self.channels[index]
             row[col.CAPACITY] = col.INFINITY if channel.capacity is None else channel.capacity
             row[[col.USED, col.READABLE, col.MARK_LEFT, col.LYING]] = channel.initial
+            row[col.READ_AT], row[col.WRITE_AT] = col.INFINITY, -1
             row[col.FULL_FROM] = col.INFINITY if channel.capacity is None else max(1, channel.capacity)
             levels = self.bins if channel.capacity is None else channel.capacity + 1
             row[col.BIN_WIDTH] = max(1, -(-levels // self.bins)) if self.bins else 1
@@ -298,6 +322,7 @@ class _Flattener:
         run[col.LEFT] = plan.firings
         run[col.UNTIL] = col.INFINITY
         run[col.LEAF_BITS] = bits = max(2, (len(self.leaves) - 1).bit_length() + 1 & ~1)
+        memory.align()
         run[col.TIMERS] = memory.place(np.full(2 << bits, col.INFINITY, dtype=np.int64))
         run[col.DUES] = memory.place(np.full(1 << bits, col.INFINITY, dtype=np.int64))
         run[col.LEAVES] = memory.place(np.array(self.leaves, dtype=np.int64))

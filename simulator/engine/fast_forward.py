@@ -139,6 +139,8 @@ def _after(state: State, before: State, periods: int, passed: int, fired: Ints) 
     memory[col.LEFT] -= periods * int(fired.sum())
     actors[:, _ACTOR] += periods * (state.actors[:, _ACTOR] - before.actors[:, _ACTOR])
     channels[:, _CHANNEL] += periods * (state.channels[:, _CHANNEL] - before.channels[:, _CHANNEL])
+    waited = channels[:, col.READ_AT] != col.INFINITY
+    channels[waited, col.READ_AT] += channels[waited, col.READABLE] - state.channels[waited, col.READABLE]
     table = (col.CURSORS, col.CURSORS_END, col.CURSOR_COLUMNS)
     later.rows(*table)[:, _CURSOR] += periods * (state.rows(*table) - before.rows(*table))[:, _CURSOR]
     for index, row in enumerate(channels):
