@@ -215,7 +215,8 @@ class RunningActor:
         self.record.served[firing.k] = self.clock._now
         if self.queue is not None:
             self.queue.left += self.slots
-            self.world.offer(self.queue)
+            if self.queue.line:
+                self.world.offer(self.queue)
         if self.flight[0] is firing:
             self._depart(None)
 

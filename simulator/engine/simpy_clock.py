@@ -58,8 +58,8 @@ class Alarm(simpy.Event):
     """An event that can ring again, so that a firing costs no new object."""
 
     def __init__(self, clock: Clock, ring: Resume) -> None:
-        super().__init__(clock)
-        self._ok, self._value = True, None
+        # What Event.__init__ does, without the call: every firing of a general actor makes one.
+        self.env, self.callbacks, self._ok, self._value = clock, None, True, None  # type: ignore[assignment]
         self.ring = [ring]
 
     def after(self, delay: int, priority: int = NORMAL) -> None:

@@ -94,7 +94,8 @@ class SharedServer:
 
     def _progress(self) -> None:
         """Take off what has gone through since the last time."""
-        elapsed, self.updated = int(self.clock.now) - self.updated, int(self.clock.now)
+        now = self.clock._now
+        elapsed, self.updated = now - self.updated, now
         if elapsed:
             for flow in self.flows:
                 flow.left = max(0, flow.left - flow.rate * elapsed)
