@@ -124,43 +124,74 @@ class RunningActor:
         self.resume: Resume
 
     def process(self) -> Generator[None, Any, None]:
-        """Wait for each firing's conditions in turn, then start it, or let it pass if its frames are void."""
-        self.resume = resume = yield
-        clock, world, inputs, concurrency = self.clock, self.world, self.inputs, self.own.concurrency
-        alarm = Alarm(clock, resume)
+        """Wait for each firing's conditions in turn, then serve it, or let it pass if its frames are void."""
+        self.resume = yield
+        self.alarm = Alarm(self.clock, self.resume)
+        overlaps = min(self.own.concurrency, self.own.firings) > 1
         for firing in self._firings():
             self.firing, self.frames = firing, firing.frames
-            if self.departed + concurrency <= firing.k:
-                self.awaited = firing.k - concurrency + 1
-                yield
-            if firing.release > clock._now:
-                alarm.after(firing.release - clock._now)
-                yield
-            for queue, need in zip(inputs, firing.needs, strict=False):
-                if queue.readable < need:
-                    queue.wanted, queue.reader = need, resume
-                    yield
-            if self.own.drop and not world.is_void(firing.frames):
-                world.decide_later(self)
-                yield
-            for position, queue in self.claims_early:
-                while (lack := self._lack(position)) > 0 and not world.is_void(firing.frames):
-                    queue.asked, queue.writer, self.waits_at = queue.room + lack, resume, queue
-                    yield
-            if self.queue is not None and not world.is_void(firing.frames):
-                self.queue.join((self.own.priority, clock._now, self.index), self)
-                world.offer(self.queue)
-                self.waits_at = self.queue
-                yield
-            self.waits_at = None
-            if world.void and world.is_void(firing.frames):
+            yield from self._startable(firing)
+            if self.world.void and self.world.is_void(firing.frames):
                 if self.flight:
                     self.awaited = firing.k
                     yield
                 self._pass(firing)
-            else:
+            elif overlaps:
                 self._start(firing)
+            else:
+                yield from self._serve(firing)
         yield  # for ever
+
+    def _startable(self, firing: _Firing) -> Generator[None, None, None]:
+        """Wait until a firing may start, or its frames are void."""
+        clock, world, resume, concurrency = self.clock, self.world, self.resume, self.own.concurrency
+        if self.departed + concurrency <= firing.k:
+            self.awaited = firing.k - concurrency + 1
+            yield
+        if firing.release > clock._now:
+            self.alarm.after(firing.release - clock._now)
+            yield
+        for queue, need in zip(self.inputs, firing.needs, strict=False):
+            if queue.readable < need:
+                queue.wanted, queue.reader = need, resume
+                yield
+        if self.own.drop and not world.is_void(firing.frames):
+            world.decide_later(self)
+            yield
+        for position, queue in self.claims_early:
+            while (lack := self._lack(position)) > 0 and not world.is_void(firing.frames):
+                queue.asked, queue.writer, self.waits_at = queue.room + lack, resume, queue
+                yield
+        if self.queue is not None and not world.is_void(firing.frames):
+            self.queue.join((self.own.priority, clock._now, self.index), self)
+            world.offer(self.queue)
+            self.waits_at = self.queue
+            yield
+        self.waits_at = None
+
+    def _serve(self, firing: _Firing) -> Generator[None, None, None]:
+        """A firing from its start to its departure, where no other is under way: to wait is quicker than callbacks."""
+        self._begin(firing, self._flow_through)
+        if firing.compute:
+            self.alarm.after(firing.compute)
+        else:
+            self.clock.woken.append(self.resume)
+        yield
+        firing.open -= 1
+        if firing.open:
+            yield  # until the last flow is through
+        self._served(firing)
+        for position, queue in self.claims_late:
+            if queue.room < firing.puts[position]:
+                queue.asked, queue.writer = firing.puts[position], self.resume
+                yield
+        self._go(firing)
+
+    def _flow_through(self, _: object) -> None:
+        """A flow of the only firing under way is through."""
+        self.firing.open -= 1
+        if not self.firing.open:
+            self.clock.woken.append(self.resume)
 
     def _lack(self, position: int) -> int:
         """The room that an output lacks; tokens of a self-loop that this very firing will free count as given back."""
@@ -187,21 +218,25 @@ class RunningActor:
         self.waits_at = None  # a second source that drops at this instant must not call it back again
         return True
 
-    def _start(self, firing: _Firing) -> None:
-        """Claim room, give back what is released at the start, begin to compute and to push."""
+    def _begin(self, firing: _Firing, flow_done: Resume) -> None:
+        """Claim room, give back what is released at the start, and begin to push."""
         self.record.start[firing.k] = self.clock._now
-        self.flight.append(firing)
         for position, queue in self.claims_early:
             queue.room -= firing.puts[position]
         for position, queue in self.gives_early:
             queue.give_back(firing.frees[position])
         self.freed = firing.frees
-        part_done = partial(self._part_done, firing)
         for position, work in enumerate(firing.works):
             if work:
                 firing.open += 1
                 flow = self.own.flows[position]
-                self.world.servers[flow.server].join((self.index, firing.k, position), work, flow.cap, part_done)
+                self.world.servers[flow.server].join((self.index, firing.k, position), work, flow.cap, flow_done)
+
+    def _start(self, firing: _Firing) -> None:
+        """Start a firing beside others that are under way."""
+        self.flight.append(firing)
+        part_done = partial(self._part_done, firing)
+        self._begin(firing, part_done)
         if firing.compute:
             Alarm(self.clock, part_done).after(firing.compute)
         else:
@@ -212,13 +247,17 @@ class RunningActor:
         firing.open -= 1
         if firing.open:
             return
+        self._served(firing)
+        if self.flight[0] is firing:
+            self._depart(None)
+
+    def _served(self, firing: _Firing) -> None:
+        """Give the slots back."""
         self.record.served[firing.k] = self.clock._now
         if self.queue is not None:
             self.queue.left += self.slots
             if self.queue.line:
                 self.world.offer(self.queue)
-        if self.flight[0] is firing:
-            self._depart(None)
 
     def _depart(self, _: object) -> None:
         """Let served firings go, in order, as far as the outputs that block after service have room."""
@@ -229,14 +268,18 @@ class RunningActor:
                     queue.asked, queue.writer = firing.puts[position], self._depart
                     return
             self.flight.popleft()
-            for position, queue in self.claims_late:
-                queue.room -= firing.puts[position]
-            self._leave(firing, firing.latency, void=False)
-            for position, queue in self.gives_late:
-                queue.give_back(firing.frees[position])
+            self._go(firing)
             if self.awaited and self.departed >= self.awaited:
                 self.awaited = 0
                 self.clock.woken.append(self.resume)
+
+    def _go(self, firing: _Firing) -> None:
+        """Depart: claim what is claimed only now, write, and give back what is released at the end."""
+        for position, queue in self.claims_late:
+            queue.room -= firing.puts[position]
+        self._leave(firing, firing.latency, void=False)
+        for position, queue in self.gives_late:
+            queue.give_back(firing.frees[position])
 
     def _pass(self, firing: _Firing) -> None:
         """A firing of void frames: no time, no resource, no room."""

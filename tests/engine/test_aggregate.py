@@ -239,8 +239,11 @@ def test_a_source_that_falls_behind_is_skipped_and_one_that_catches_up_is_not_mi
         assert figures(run_aggregate(line)) == figures(run_aggregate(line, fast_forward=False))
 
 
-def test_totals_stop_at_a_given_tick_also_in_a_skipped_period() -> None:
+@pytest.mark.parametrize("kind", ["pipeline", "camera"])
+def test_totals_stop_at_a_given_tick_also_in_a_skipped_period(kind: str) -> None:
     line = repeated(pipeline(service_times(4, 1, "fixed", 3), 4), 5000)
+    if kind == "camera":
+        line = camera(50_000, 3, [4, 7])
     for until in (0, 77, 12_345, 100_001):
         skipped = run_aggregate(line, until=until)
         assert figures(skipped) == figures(run_aggregate(line, until=until, fast_forward=False))
