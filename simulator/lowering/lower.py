@@ -242,16 +242,8 @@ class _Lowering:
         depth = self.mapping.rules.fifo_depth(*ends, is_inner=window.source < 0)
         if depth is None and named is not None:
             depth = self.platform.fifos[named].depth
-        is_given = depth is not None
-        if depth is None and window.room is not None:
-            depth = max(1, window_tokens(need, free)) + int(tokens_freed(edges, np.array([window.room]))[0])
-            depth *= max(port.actor.firings.batch, consumer.firings.batch) * consumer.concurrency
         if depth is None:
-            depth = self._default_depth(port, consumer, group, window_tokens(need, free), streaming)
-        if streaming and depth is not None and not is_given and window.source >= 0 and group.name in self.waiting:
-            # What waits for a decision holds the frame meanwhile, and the one behind it, so that their way to the
-            # decision stays free.
-            depth += 2 * edges.size
+            depth = self._own_depth(port, consumer, window, group, window_tokens(need, free), streaming)
         note = ChannelNote(port.layer, group.name, "fifo" if streaming or named else "buffer", named)
         if streaming and depth is not None:
             depth += _in_pipeline(port.actor)
@@ -267,6 +259,26 @@ class _Lowering:
             memory=memory,
             discipline=Discipline.BLOCKING_AFTER_SERVICE if streaming else None,
         )
+
+    def _own_depth(
+        self, port: Port, consumer: ActorDraft, window: Window, group: LayerGroup, held: int, streaming: bool
+    ) -> int | None:
+        """Room in tokens where neither mapping nor platform gives it, for a reader that holds so many at once; None for
+        any number.
+        """
+        edges = port.actor.token_edges
+        depth = self._default_depth(port, consumer, group, held, streaming)
+        enters = streaming and window.source >= 0
+        if window.room is not None:
+            room = max(1, held) + int(tokens_freed(edges, np.array([window.room]))[0])
+            room *= max(port.actor.firings.batch, consumer.firings.batch) * consumer.concurrency
+            # Where branches meet again the way that is quicker holds a frame, whatever the window has room for.
+            depth = max(room, depth or 0) if enters and len(group.inputs) > 1 else room
+        if enters and depth is not None and group.name in self.waiting:
+            # What waits for a decision holds the frame meanwhile, and the one behind it, so that their way to the
+            # decision stays free.
+            depth += 2 * edges.size
+        return depth
 
     def _default_depth(
         self, port: Port, consumer: ActorDraft, group: LayerGroup, window: int, streaming: bool

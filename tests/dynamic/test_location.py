@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulator import simulate
+from simulator.mapping import MappingRules
 from workloads.dynamic.filters import generate_filters
 from workloads.dynamic.masks import moving_objects, spread_masks
 from workloads.errors import WorkloadError
@@ -109,3 +111,13 @@ def test_made_filters_are_activations_not_weights() -> None:
     assert all(work.is_static for work in stream.work.values())
     with pytest.raises(WorkloadError, match="no convolution 'conv9'"):
         generate_filters(load_network("m-cifarnet"), ["conv9"])
+
+
+@pytest.mark.parametrize("per", ["sample", "position"])
+@pytest.mark.parametrize("layer", ["conv1", "conv4", "conv7"])
+def test_a_pipeline_holds_the_frame_whose_filters_are_still_being_made(layer: str, per: str) -> None:
+    """The convolution waits for filters that need the whole frame: its line buffer alone would fill up before."""
+    network = load_network("m-cifarnet")
+    stream = dynamic_filters_stream(network, 3, layers=(layer,), per=per)
+    result = simulate("zynq-ultrascale-zcu102", stream, MappingRules(element="fpga"))
+    assert result.summary()["delivered"] == 3
