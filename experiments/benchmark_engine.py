@@ -269,7 +269,8 @@ def plot(rows: Sequence[tuple[str, int, float]], path: Path) -> None:
         if points:
             axes.loglog(*zip(*points, strict=True), color=colour, marker=MARKERS[name], label=name)
     title = "Beyond a start of its own, every engine takes time in proportion to the firings"
-    axes.set(xlabel="firings", ylabel="seconds", title=title)
+    axes.set(xlabel="firings", ylabel="seconds")
+    axes.set_title(title, loc="left", fontsize="medium")
     axes.grid(True, which="major", alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=150)
