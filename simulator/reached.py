@@ -27,6 +27,13 @@ def shifted(counts: Series, by: int) -> Series:
     return Series(counts.pattern + by, counts.step, counts.length)
 
 
+def increments(counts: Series, count: int) -> Ints:
+    """How much totals that begin with 0 grow at each of the first firings."""
+    if counts.period < counts.length and int(counts.pattern[-1]) == counts.step:
+        return Series(np.diff(counts.pattern, prepend=0), 0, counts.length).array(0, count)
+    return np.diff(counts.array(0, count), prepend=0)
+
+
 def first_reaching(counts: Series, base: int, wanted: Series) -> Series:
     """The first firing of ``counts`` whose total is ``wanted[k]`` or more, for each k.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis.steps import Floats, Steps
-from simulator.analysis.tokens import Ends, channel_ends, filled, given_back, occupied, writes
+from simulator.analysis.tokens import Ends, channel_ends, filled, given_back, occupied, readable_times, void_of, writes
 from simulator.lowered import Lowered
 from simulator.plan import Plan
 from simulator.series import Ints
@@ -39,14 +39,21 @@ def channel_use(plan: Plan, trace: Trace, channel: int, ends: Ends | None = None
     """How one channel of a plan was used in a run."""
     ends = channel_ends(plan)[channel] if ends is None else ends
     level, waiting = occupied(plan, trace, channel, ends), filled(plan, trace, channel, ends)
-    written = writes(plan, trace, channel, ends)
-    seen = int(np.searchsorted(written.readable, trace.now, side="right"))
-    real = (int(written.real[seen - 1]) if seen else written.initial) - written.initial
+    real = _written(plan, trace, channel, ends)
     capacity = plan.channels[channel].capacity
     largest = ends.put.maximum() if ends.put is not None else 1
     held, waited = level.rising(), waiting.rising()
     full = 0 if capacity is None else held.time_at_least(max(capacity - max(largest, 1) + 1, 1))
     return ChannelUse(level, waiting, held, waited, real, full, trace.now - waited.time_at_least(1))
+
+
+def _written(plan: Plan, trace: Trace, channel: int, ends: Ends) -> int:
+    """Real tokens that had become readable by the end."""
+    if ends.writer is None or ends.put is None:
+        return 0
+    seen = int(np.searchsorted(readable_times(plan, trace, ends.writer), trace.now, side="right"))
+    put, void = ends.put.array(0, seen), void_of(trace, ends.writer, seen)
+    return int(put.sum() - put[void].sum()) if void.any() else int(put.sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from simulator.analysis.steps import Steps
 from simulator.plan import Plan
+from simulator.reached import increments
 from simulator.series import Ints, Series
 from simulator.trace import Trace
 
@@ -171,21 +172,29 @@ def occupied(plan: Plan, trace: Trace, channel: int, ends: Ends) -> Steps:
     claim.
     """
     own = ends.is_self_loop and plan.discipline_of(channel).claims_at_start
-    claim_times, claimed = claims(plan, trace, channel, ends)
-    give_times, given = given_back(plan, trace, channel, ends, at_start=True if own else None)
-    return _level(plan, trace, channel, claim_times, claimed, give_times, given)
+    losses = _given(plan, trace, channel, ends, at_start=True if own else None)
+    return Steps.merged(plan.channels[channel].initial, claims(plan, trace, channel, ends), losses, trace.now)
 
 
 def filled(plan: Plan, trace: Trace, channel: int, ends: Ends) -> Steps:
     """The tokens of a channel that can be read and have not been given back, over time."""
-    written = writes(plan, trace, channel, ends)
-    amounts = np.diff(written.real, prepend=written.initial)
-    return _level(plan, trace, channel, written.readable, amounts, *given_back(plan, trace, channel, ends))
+    initial, losses = plan.channels[channel].initial, _given(plan, trace, channel, ends)
+    if ends.writer is None or ends.put is None or trace.void[ends.writer].any():
+        written = writes(plan, trace, channel, ends)
+        gains = written.readable, np.diff(written.real, prepend=written.initial)
+    else:
+        readable = readable_times(plan, trace, ends.writer)
+        gains = readable, ends.put.array(0, readable.size)
+    return Steps.merged(initial, gains, losses, trace.now)
 
 
-def _level(plan: Plan, trace: Trace, channel: int, added_at: Ints, added: Ints, given_at: Ints, given: Ints) -> Steps:
-    losses = given_at, np.diff(given, prepend=0)
-    return Steps.merged(plan.channels[channel].initial, (added_at, added), losses, trace.now)
+def _given(plan: Plan, trace: Trace, channel: int, ends: Ends, at_start: bool | None = None) -> tuple[Ints, Ints]:
+    """Ticks, and real tokens given back then, of each firing of the reader that has got that far."""
+    if ends.free is None or (ends.writer is not None and trace.void[ends.writer].any()):
+        times, given = given_back(plan, trace, channel, ends, at_start)
+        return times, np.diff(given, prepend=0)
+    times = give_times(plan, trace, channel, ends, at_start)
+    return times, increments(ends.free, times.size)
 
 
 def _reached(times: Ints) -> int:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.plan import Series
-from simulator.reached import cumulated, first_reaching, shifted
+from simulator.reached import cumulated, first_reaching, increments, shifted
 
 
 def counted(counts: Series, base: int, wanted: Series) -> list[int]:
@@ -73,3 +73,10 @@ def test_one_token_a_firing_is_stored_as_one_value() -> None:
 def test_rising_puts_are_counted_in_full() -> None:
     assert cumulated(Series.counting(4), 1).array().tolist() == [2, 4, 7, 11]
     assert_reached(cumulated(Series.counting(9), 1), 1, Series.counting(20, 2))
+
+
+@settings(max_examples=100)
+@given(totals(0), st.integers(0, 40))
+def test_increments_are_differences_of_totals(counts: Series, count: int) -> None:
+    count = min(count, counts.length)
+    assert increments(counts, count).tolist() == np.diff(counts.array(0, count), prepend=0).tolist()
