@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
+import numpy as np
+
 from simulator.series import Ints, Series
 
 
@@ -133,6 +135,15 @@ class Actor:
         """How many times the actor fires."""
         return self.compute.length
 
+    def frames_of(self, firings: Ints) -> tuple[Ints, Ints]:
+        """Pairs of a firing, out of those given, and a frame that it serves."""
+        first, last = self.first_frame.at(firings), self.last_frame.at(firings)
+        counts = last - first + 1
+        if not counts.size or int(counts.max()) == 1:
+            return firings, first
+        offsets = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.repeat(firings, counts), np.repeat(first, counts) + offsets
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -174,6 +185,18 @@ class Plan:
         """Whether the actors of a resource can want more slots than there are, so each start is granted."""
         wanted = sum(a.slots * min(a.concurrency, a.firings) for a in self.actors if a.resource == resource)
         return wanted > self.resources[resource].slots
+
+    def sources(self) -> tuple[int, ...]:
+        """Indices of the actors that read from no other actor: frames enter there. All in a closed loop."""
+        written = {o.channel: i for i, a in enumerate(self.actors) for o in a.outputs}
+        own = [all(written.get(p.channel, i) == i for p in a.inputs) for i, a in enumerate(self.actors)]
+        active = [i for i, a in enumerate(self.actors) if a.firings]
+        return tuple(i for i in active if own[i]) or tuple(active)
+
+    def sinks(self) -> tuple[int, ...]:
+        """Indices of the actors whose departures complete frames; all in a closed loop."""
+        active = [i for i, a in enumerate(self.actors) if a.firings]
+        return tuple(i for i in active if self.is_sink(i)) or tuple(active)
 
     def is_sink(self, actor: int) -> bool:
         """Whether the actor writes nothing but signals to other actors: its departures complete frames."""

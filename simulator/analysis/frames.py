@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.analysis.tokens import departed, readable_times, started
-from simulator.plan import Actor, Plan
+from simulator.plan import Plan
 from simulator.series import Ints
 from simulator.trace import Trace
 
@@ -31,25 +31,6 @@ class FrameTimes:
         return (self.departure >= 0) & ~self.void
 
 
-def sources(plan: Plan) -> tuple[int, ...]:
-    """Indices of the actors that read from no other actor; all actors where there are none (a closed loop)."""
-    found = []
-    for index, actor in enumerate(plan.actors):
-        own = {output.channel for output in actor.outputs}
-        if (
-            all(entry.channel in own or plan.writer_of(entry.channel) is None for entry in actor.inputs)
-            and actor.firings
-        ):
-            found.append(index)
-    return tuple(found) or tuple(i for i, a in enumerate(plan.actors) if a.firings)
-
-
-def sinks(plan: Plan) -> tuple[int, ...]:
-    """Indices of the actors whose departures complete frames; all actors where there are none (a closed loop)."""
-    found = tuple(i for i, actor in enumerate(plan.actors) if actor.firings and plan.is_sink(i))
-    return found or tuple(i for i, a in enumerate(plan.actors) if a.firings)
-
-
 def frame_times(plan: Plan, trace: Trace) -> FrameTimes:
     """Entry and departure of every frame of the plan.
 
@@ -61,29 +42,19 @@ def frame_times(plan: Plan, trace: Trace) -> FrameTimes:
     for index, actor in enumerate(plan.actors):
         dropped = np.flatnonzero(trace.void[index])
         if actor.drop and dropped.size:
-            firing, frame = _served(actor, dropped)
+            firing, frame = actor.frames_of(dropped)
             void[frame] = True
     entry = np.full(frames, np.iinfo(np.int64).max)
-    for index in sources(plan):
-        firing, frame = _served(plan.actors[index], np.arange(started(trace, index)))
+    for index in plan.sources():
+        firing, frame = plan.actors[index].frames_of(np.arange(started(trace, index)))
         np.minimum.at(entry, frame, trace.start[index][firing])
     departure = np.full(frames, NEVER, dtype=np.int64)
     pending = frames
-    for index in sinks(plan):
+    for index in plan.sinks():
         actor, count = plan.actors[index], departed(trace, index)
-        firing, frame = _served(actor, np.arange(count))
+        firing, frame = actor.frames_of(np.arange(count))
         np.maximum.at(departure, frame, readable_times(plan, trace, index)[firing])
         if count < actor.firings:
             pending = min(pending, actor.first_frame[count])
     departure[pending:] = NEVER
     return FrameTimes(np.where(entry == np.iinfo(np.int64).max, NEVER, entry), departure, void)
-
-
-def _served(actor: Actor, firings: Ints) -> tuple[Ints, Ints]:
-    """Pairs of a firing and a frame that it serves."""
-    first, last = actor.first_frame.at(firings), actor.last_frame.at(firings)
-    counts = last - first + 1
-    if counts.size and int(counts.max()) == 1:
-        return firings, first
-    offsets = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(firings, counts), np.repeat(first, counts) + offsets

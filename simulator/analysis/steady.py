@@ -17,7 +17,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from simulator.analysis.frames import FrameTimes, sources
+from simulator.analysis.frames import FrameTimes
 from simulator.analysis.tokens import channel_ends, occupied
 from simulator.plan import Plan
 from simulator.series import Ints
@@ -80,7 +80,7 @@ def steady_state(plan: Plan, trace: Trace, frames: FrameTimes, areas: Areas | No
 
 def source_end(plan: Plan, trace: Trace) -> int:
     """The tick at which the first of the sources began its last firing: from here on nothing new enters."""
-    ends = [int(trace.start[i][-1]) if trace.start[i][-1] >= 0 else trace.now for i in sources(plan)]
+    ends = [int(trace.start[i][-1]) if trace.start[i][-1] >= 0 else trace.now for i in plan.sources()]
     return min(ends, default=trace.now)
 
 

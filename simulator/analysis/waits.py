@@ -112,7 +112,7 @@ def waits_of(plan: Plan, trace: Trace, index: int, ends: tuple[Ends, ...] | None
         cuts.append(cuts[-1] if bound is None else np.minimum(np.maximum(cuts[-1], bound), start))
     cuts.append(start)
     if actor.flows or not trace.complete:
-        for bound in _service_alone(plan, actor, start, void):
+        for bound in service_alone(plan, actor, start, np.arange(seen), void):
             cuts.append(np.minimum(np.maximum(cuts[-1], bound), served))
     else:
         cuts += [served, served]
@@ -152,13 +152,15 @@ def _when_fed(
 ) -> tuple[Ints | None, Ints | int]:
     """When each firing had all its input tokens (None without inputs), and the position of the input that came last."""
     times = []
+    later = trace.now + 1  # what is missing at the end comes after all that is there, whenever that may be
     for entry in plan.actors[index].inputs:
         own, initial = ends[entry.channel], plan.channels[entry.channel].initial
         if own.writer is None or own.put is None:
-            times.append(np.where(entry.need.array(0, count) <= initial, 0, trace.now))
+            times.append(np.where(entry.need.array(0, count) <= initial, 0, later))
             continue
         reached = first_reaching(cumulated(own.put, initial), initial, entry.need)
-        times.append(times_at(readable_times(plan, trace, own.writer), reached, count, trace.now))
+        there = times_at(readable_times(plan, trace, own.writer), reached, count, later)
+        times.append(there if trace.complete else np.minimum(there, later))
     return _latest(times, list(range(len(times))))
 
 
@@ -178,14 +180,14 @@ def _when_room(
         if own.reader is not None and own.free is not None and not void.any() and not (own.is_self_loop and at_start):
             given_at = give_times(plan, trace, output.channel, own)
             wanted = shifted(cumulated(output.put, channel.initial), -channel.capacity)
-            times.append(times_at(given_at, first_reaching(own.free, 0, wanted), count, trace.now))
+            times.append(times_at(given_at, first_reaching(own.free, 0, wanted), count, trace.now + 1))
             continue
         claimed = channel.initial + np.cumsum(np.where(void, 0, output.put.array(0, count)))
         given_at, given = given_back(plan, trace, output.channel, own)
         needed = claimed - channel.capacity
         if own.is_self_loop and at_start:
             needed = needed - _own_free(plan, trace, output.channel, own, count)
-        times.append(_when_given(given_at, given, needed, trace.now))
+        times.append(_when_given(given_at, given, needed, trace.now + 1))
     return _latest(times, positions)
 
 
@@ -204,7 +206,7 @@ def _latest(times: list[Ints], positions: list[int]) -> tuple[Ints | None, Ints 
 def _own_free(plan: Plan, trace: Trace, channel: int, ends: Ends, count: int) -> Ints:
     """What each firing itself gives back on its self-loop: it counts before its own claim."""
     _, given = given_back(plan, trace, channel, ends, at_start=True)
-    own = np.zeros(count, dtype=np.int64)
+    own = np.zeros(count, dtype=np.int64) if ends.free is None else np.diff(ends.free.array(0, count), prepend=0)
     own[: given.size] = np.diff(given, prepend=0)
     return own
 
@@ -215,16 +217,16 @@ def _when_given(times: Ints, given: Ints, wanted: Ints, never: int) -> Ints:
     return found
 
 
-def _service_alone(plan: Plan, actor: Actor, start: Ints, void: Bools) -> tuple[Ints, Ints]:
+def service_alone(plan: Plan, actor: Actor, start: Ints, firings: Ints, void: Bools | None = None) -> tuple[Ints, Ints]:
     """When the computing of each firing is over, and when its flows would be if nobody shared their servers."""
-    count = start.size
-    computed = start + np.where(void, 0, actor.compute.array(0, count))
+    void = np.zeros(firings.size, dtype=np.bool_) if void is None else void
+    computed = start + np.where(void, 0, actor.compute.at(firings))
     moved = computed.copy()
     by_server: dict[int, list[Flow]] = {}
     for flow in actor.flows:
         by_server.setdefault(flow.server, []).append(flow)
     for server, flows in by_server.items():
-        works = [np.where(void, 0, flow.work.array(0, count)) for flow in flows]
+        works = [np.where(void, 0, flow.work.at(firings)) for flow in flows]
         for flow, work in zip(flows, works, strict=True):
             np.maximum(moved, flow_end(plan.servers[server], start, work, flow.cap), out=moved)
         if len(flows) > 1:  # its own flows share the server too

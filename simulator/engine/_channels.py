@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from simulator.engine import _columns as col
 from simulator.engine._jit import Cells, called, inlined, prefetch
+from simulator.engine._totals import change_level, note_lying
 
 
 @inlined
@@ -41,48 +42,10 @@ def wake(m: Cells, actor: int) -> None:
 
 
 @inlined
-def add_wide(m: Cells, whole: int, level: int, lasted: int) -> None:
-    """Add level x time in two limbs: tokens x picoseconds leave 63 bits behind after an hour."""
-    mask = (1 << col.FINE_BITS) - 1
-    fine = m[whole + 1] + level * (lasted & mask)
-    m[whole] += level * (lasted >> col.FINE_BITS) + (fine >> col.FINE_BITS)
-    m[whole + 1] = fine & mask
-
-
-@called
-def note_level(m: Cells, channel: int, now: int) -> None:
-    """Aggregates: the room taken in a channel is about to change."""
-    lasted = now - m[channel + col.CHANGED]
-    m[channel + col.CHANGED] = now
-    if lasted == 0:
-        return
-    used = m[channel + col.USED] - m[channel + col.CREDIT]
-    m[channel + col.PEAK] = max(m[channel + col.PEAK], used)
-    add_wide(m, channel + col.WHOLE, used, lasted)
-    if used >= m[channel + col.FULL_FROM]:
-        m[channel + col.FULL_TIME] += lasted
-    if m[col.BINS] > 0:
-        place = min(used // m[channel + col.BIN_WIDTH], m[col.BINS] - 1)
-        m[m[channel + col.HISTOGRAM] + place] += lasted
-
-
-@called
-def note_lying(m: Cells, channel: int, now: int) -> None:
-    """Aggregates: the number of readable tokens in a channel is about to change."""
-    lasted = now - m[channel + col.LYING_CHANGED]
-    m[channel + col.LYING_CHANGED] = now
-    if lasted == 0:
-        return
-    add_wide(m, channel + col.LYING_WHOLE, m[channel + col.LYING], lasted)
-    if m[channel + col.LYING] == 0:
-        m[channel + col.EMPTY_TIME] += lasted
-
-
-@inlined
 def occupy(m: Cells, channel: int, tokens: int, now: int, plain: bool) -> None:
     """Claim room for so many tokens (or give it back, if negative)."""
     if not plain and m[col.COUNTING] != 0 and tokens != 0:
-        note_level(m, channel, now)
+        change_level(m, channel, tokens, now)
     m[channel + col.USED] += tokens
 
 
@@ -174,6 +137,7 @@ def give_back(m: Cells, channel: int, total: int, now: int, plain: bool) -> None
         note_lying(m, channel, now)
         m[channel + col.LYING] -= tokens
         if m[channel + col.IS_STATE] != 0:
+            change_level(m, channel, tokens, now)
             m[channel + col.CREDIT] -= tokens
     if m[channel + col.USED] <= m[channel + col.WRITE_AT]:
         m[channel + col.WRITE_AT] = -1

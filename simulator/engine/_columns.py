@@ -48,7 +48,6 @@ INFINITY = (1 << 63) - 1
     VOID_FROM,  # frames before this one are served and matter no more; looked up when the ring seems full
     VOID_TO,  # frames from this one on are not void yet
     COUNTING,  # whether aggregates are kept instead of columns
-    BINS,  # of a histogram
     GROW_RING,  # which ring is full, and whose
     GROW_ACTOR,
     LAST_MOVED,  # aggregate: when a firing last started, was served or departed, or tokens became readable
@@ -57,8 +56,16 @@ INFINITY = (1 << 63) - 1
     ANCHOR_SEEN,
     COMPARISONS,  # with the present snapshot, and how many there may be before the next one is taken
     MOST_COMPARISONS,
-) = range(44)
-RUN_COLUMNS = 48
+    POOLS,  # aggregates: levels that several channels share
+    POOLS_END,
+    TEAMS,
+    TEAMS_END,
+    PARTIES,
+    PARTIES_END,
+    TALLIES,
+    TALLIES_END,
+) = range(51)
+RUN_COLUMNS = 56
 
 # A cursor walks a Series without divisions: VALUE is the value at the cursor's firing.
 VALUE, POSITION, RAISED, FIRST, LAST, STEP, KIND = range(7)
@@ -110,15 +117,48 @@ FIXED, RAMP, PATTERN = 0, 1, 2
     TRAVEL_FOLD,
     MARKS,  # the same for the void marks
     MARKS_FOLD,
-    CAUSE,  # aggregate only: what it waits for, and since when
-    SINCE,
-    RELEASE_WAITS,  # aggregate: how often it had to wait for a release
-    SUMS,  # the counters below begin here
-) = range(47)
-# Aggregate counters: how long an actor has waited for what (0: nothing), and sums over its firings.
-WAIT_NOTHING, WAIT_RELEASE, WAIT_INPUT, WAIT_ROOM, WAIT_GRANT, WAIT_EARLIER = range(6)
-SUM_BUSY, SUM_HELD, SUM_COMPUTE, FIRST_START, FIRST_END, LAST_END, VOID_FIRINGS = (SUMS + i for i in range(6, 13))
+    RELEASE_WAITS,  # how often it had to wait for a release
+    TALLY,  # aggregates: what is counted of the actor
+) = range(45)
 ACTOR_COLUMNS = 72
+
+# Aggregates: what is counted of an actor. What it waits for is one of WAIT_*.
+WAIT_NOTHING, WAIT_RELEASE, WAIT_INPUT, WAIT_ROOM, WAIT_GRANT, WAIT_EARLIER = range(6)
+(
+    CAUSE,  # what it waits for, since when, and for how long that has been counted before
+    SINCE,
+    WAITED,
+    HOLDS,  # whether its oldest firing is served and cannot depart
+    FIRST_START,
+    FIRST_END,
+    LAST_END,
+    TEAM,  # whose slots it takes and how many, -1: its own waits tell all about them
+    TEAM_SLOTS,
+    PARTY,  # whom it keeps at work, -1: nobody
+    PHASES,  # void firings by their number modulo PERIOD
+    PERIOD,
+    DRAINED,  # firings whose departures have been taken out of the ring
+    SUM_BUSY,  # from start to end of service
+    SUM_COMPUTE,
+    SUM_BOUND,  # by how much its own flows outlast that with their servers to themselves
+    SUM_HELD,  # from end of service to departure, and of this until the firing before has departed
+    SUM_BEHIND,
+    VOID_FIRINGS,
+    LANES_ENDED,  # lanes whose last firing has departed, and the sum of these departures
+    LANE_ENDS,
+    SUMS,  # how long it has waited for what, by WAIT_*
+) = range(22)
+# The channels that an actor was waiting for: now, since when this is known, and before. Three cells each.
+INPUT_LATE, ROOM_LATE, HELD_LATE = 27, 30, 33
+LATE, LATE_SINCE, LATE_BEFORE = range(3)
+TALLY_COLUMNS = 36
+
+# Aggregates: the free slots of a resource by what its actors wait for, and parties, whose members are counted together
+# as long as any of them is in service.
+TEAM_FREE, TEAM_CHANGED, TEAM_SUMS, TEAM_WAITS = 0, 1, 2, 8
+TEAM_COLUMNS = 14
+PARTY_SIZE, PARTY_SINCE, PARTY_TIME = range(3)
+PARTY_COLUMNS = 3
 
 # Inputs. OWN_FREE (self-loops that free at departure) walks the frees at the start; OWN_FREED is its value one firing
 # ago.
@@ -143,14 +183,15 @@ OUTPUT_COLUMNS = 8
     MARK_LEFT,
     MARK_PUT,  # cursor of the writer's puts behind MARK_FIRING, -1: void tokens cannot occur
     # Aggregates of the room taken (USED): since when it holds, its highest, and its integral over time in units of
-    # 2**FINE_BITS and the rest; how long it was FULL_FROM or more; its histogram.
+    # 2**FINE_BITS and the rest; how long it was FULL_FROM or more; how long it was in each bin of 2**BIN_SHIFT levels.
     CHANGED,
     PEAK,
     WHOLE,
     FINE,
     FULL_FROM,
     FULL_TIME,
-    BIN_WIDTH,
+    BINS,
+    BIN_SHIFT,
     HISTOGRAM,
     # The same of the tokens that lie readable, how long there were none, and how many real ones have become readable.
     LYING,
@@ -163,7 +204,13 @@ OUTPUT_COLUMNS = 8
     # no level.
     IS_STATE,
     CREDIT,
-) = range(27)
+    # How long its reader waited for tokens, and its writer for room, where this channel was the last to come.
+    STARVES,
+    BLOCKS,
+    # The level that it is part of, -1: none, and what a token adds to it. Such a level is a row like a channel's.
+    POOL,
+    POOL_SCALE,
+) = range(32)
 CHANNEL_COLUMNS = 40
 FINE_BITS = 20
 
@@ -190,4 +237,4 @@ OVERLAP_COLUMNS = 3
 # Why the event loop returned. GROW: a ring is full; SNAPSHOT: a new one is due; RECURRED: the state is that of the
 # snapshot.
 RUNNING, FINISHED, STUCK, PAUSED, PAST_UNTIL, GROW, SNAPSHOT, RECURRED = range(8)
-FLIGHT_RING, TRAVEL_RING, MARKS_RING, VOID_RING = range(4)
+FLIGHT_RING, TRAVEL_RING, MARKS_RING, VOID_RING, TIMES_RING = range(5)

@@ -17,13 +17,13 @@ from simulator.engine._channels import (
     give_back,
     is_marked,
     make_readable,
-    note_level,
     occupy,
     own_tokens,
 )
 from simulator.engine._jit import Cells, called, inlined, prefetch
 from simulator.engine._servers import begin_flow
 from simulator.engine._timers import push_overlap, set_timer
+from simulator.engine._totals import change_level, count_departure, count_served, count_start, count_void
 
 
 @inlined
@@ -48,13 +48,10 @@ def start(m: Cells, t: Cells, actor: int, now: int, plain: bool) -> None:
     take_inputs(m, actor, now, plain)
     compute = m[m[actor + col.COMPUTE] + col.VALUE]
     open_parts = 1 if compute > 0 else 0
+    if not plain and m[col.COUNTING] != 0:
+        count_start(m, t, actor, firing, compute, now)
     if not plain and m[actor + col.FLOWS] < m[actor + col.FLOWS_END]:
         open_parts += begin_flows(m, actor, firing, now)
-    if not plain and m[col.COUNTING] != 0:
-        m[actor + col.SUM_COMPUTE] += compute
-        m[col.LAST_MOVED] = now
-        if firing == 0:
-            m[actor + col.FIRST_START] = now
     step_start_cursors(m, actor, plain)
     if plain or m[actor + col.SINGLE] != 0:
         m[actor + col.OPEN] = open_parts
@@ -78,8 +75,9 @@ def take_inputs(m: Cells, actor: int, now: int, plain: bool) -> None:
             advance(m, m[port + col.FREE])
         elif not plain and m[port + col.OWN_FREE] >= 0:
             if m[col.COUNTING] != 0:
-                note_level(m, m[port + col.IN_CHANNEL], now)
-                m[m[port + col.IN_CHANNEL] + col.CREDIT] += own_tokens(m, port)
+                own = own_tokens(m, port)
+                change_level(m, m[port + col.IN_CHANNEL], -own, now)
+                m[m[port + col.IN_CHANNEL] + col.CREDIT] += own
             m[port + col.OWN_FREED] = m[m[port + col.OWN_FREE] + col.VALUE]
             advance(m, m[port + col.OWN_FREE])
         advance(m, m[port + col.NEED])
@@ -131,19 +129,7 @@ def serve(m: Cells, t: Cells, actor: int, firing: int, now: int, plain: bool) ->
         m[resource + col.SLOTS_LEFT] += m[actor + col.SLOTS]
         list_resource(m, resource)
     if m[col.COUNTING] != 0:
-        m[actor + col.SUM_BUSY] += now - t[place]
-        m[col.LAST_MOVED] = now
-
-
-@inlined
-def note_wait(m: Cells, actor: int, cause: int, now: int, plain: bool) -> None:
-    """Aggregates: what an actor waits for from now on (0: nothing)."""
-    if not plain and m[col.COUNTING] != 0:
-        before = m[actor + col.CAUSE]
-        if before != cause:
-            m[actor + col.SUMS + before] += now - m[actor + col.SINCE]
-            m[actor + col.CAUSE] = cause
-            m[actor + col.SINCE] = now
+        count_served(m, actor, t[place], now)
 
 
 @inlined
@@ -180,6 +166,19 @@ def may_depart(m: Cells, actor: int, plain: bool) -> bool:
     return True
 
 
+@called
+def tight_output(m: Cells, actor: int) -> int:
+    """The channel that keeps the oldest firing under way from departing; -1: none does, or it is not served."""
+    parts = m[actor + col.OPEN]
+    if m[actor + col.SINGLE] == 0:
+        parts = m[m[actor + col.FLIGHT] + (m[actor + col.ENDED] & m[actor + col.FLIGHT_FOLD])]
+    if parts == 0:
+        for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
+            if m[out + col.CLAIMS_AT_START] == 0 and not fits(m, out, m[m[out + col.WRITE] + col.VALUE], False, False):
+                return m[out + col.OUT_CHANNEL]
+    return -1
+
+
 @inlined
 def depart(m: Cells, t: Cells, actor: int, now: int, plain: bool) -> None:
     """The oldest firing under way departs: it writes its outputs and gives back what it has held."""
@@ -187,9 +186,7 @@ def depart(m: Cells, t: Cells, actor: int, now: int, plain: bool) -> None:
     m[actor + col.ENDED] = firing + 1
     m[col.LEFT] -= 1
     if not plain and m[col.COUNTING] != 0:
-        place = m[actor + col.COLUMN] + (firing & m[actor + col.FOLD])
-        m[actor + col.SUM_HELD] += now - t[place + m[col.COLUMN_LENGTH]]
-        note_end(m, actor, firing, now)
+        count_departure(m, t, actor, firing, now)
     else:
         stamp(t, m[actor + col.COLUMN] + firing + 2 * m[col.COLUMN_LENGTH], now)
     if not plain and m[col.LOSSY] != 0:
@@ -208,15 +205,6 @@ def free_late(m: Cells, actor: int, now: int, plain: bool) -> None:
                 give_back(m, m[port + col.IN_CHANNEL], m[m[port + col.FREE] + col.VALUE], now, plain)
                 advance(m, m[port + col.FREE])
             port += col.INPUT_COLUMNS
-
-
-@inlined
-def note_end(m: Cells, actor: int, firing: int, now: int) -> None:
-    """Aggregates: a firing departs."""
-    m[col.LAST_MOVED] = now
-    m[actor + col.LAST_END] = now
-    if firing == 0:
-        m[actor + col.FIRST_END] = now
 
 
 @inlined
@@ -285,10 +273,7 @@ def pass_void(m: Cells, t: Cells, actor: int, now: int) -> None:
     m[col.LEFT] -= 1
     m[m[actor + col.MARKS] + (firing & m[actor + col.MARKS_FOLD])] = 1
     if m[col.COUNTING] != 0:
-        m[actor + col.VOID_FIRINGS] += 1
-        note_end(m, actor, firing, now)
-        if firing == 0:
-            m[actor + col.FIRST_START] = now
+        count_void(m, t, actor, firing, now)
     else:
         place = m[actor + col.COLUMN] + firing
         t[place] = now

@@ -8,11 +8,12 @@ from __future__ import annotations
 from simulator.engine import _columns as col
 from simulator.engine._arbiter import join_queue, leave_queue
 from simulator.engine._channels import fits
-from simulator.engine._firing import arrive, depart, end_part, may_depart, note_wait, pass_void, start
+from simulator.engine._firing import arrive, depart, end_part, may_depart, pass_void, start, tight_output
 from simulator.engine._jit import Cells, called, inlined
 from simulator.engine._lossy import await_decision, has_space_for_frames, is_void
 from simulator.engine._servers import end_flow, mark_stale, settle_server
 from simulator.engine._timers import next_leaf, pop_overlap, rings, set_timer
+from simulator.engine._totals import has_ring_space, note_held, note_late, note_wait
 
 IS_VOID, RING_IS_FULL = -1, -2
 
@@ -25,6 +26,8 @@ def go_on(m: Cells, t: Cells, actor: int, now: int, plain: bool) -> bool:
             if not plain and not has_space_behind(m, actor):
                 return False
             depart(m, t, actor, now, plain)
+        if not plain and m[col.COUNTING] != 0:
+            look_at_held(m, actor, now)
         firing = m[actor + col.STARTED]
         under_way = firing - m[actor + col.ENDED]
         if firing == m[actor + col.FIRINGS] or under_way >= m[actor + col.CONCURRENCY]:
@@ -74,6 +77,8 @@ def waits_for(m: Cells, actor: int, under_way: int, now: int, plain: bool) -> in
         need, channel = m[m[port + col.NEED] + col.VALUE], m[port + col.IN_CHANNEL]
         if need > m[channel + col.READABLE]:
             m[channel + col.READ_AT] = need
+            if not plain and m[col.COUNTING] != 0:
+                note_late(m, m[actor + col.TALLY] + col.INPUT_LATE, channel, now)
             return col.WAIT_INPUT
         port += col.INPUT_COLUMNS
     if not plain and m[col.LOSSY] != 0:
@@ -92,6 +97,8 @@ def waits_for(m: Cells, actor: int, under_way: int, now: int, plain: bool) -> in
         out = m[actor + col.OUTPUTS]
         while out < m[actor + col.OUTPUTS_END]:
             if m[out + col.CLAIMS_AT_START] != 0 and not fits(m, out, m[m[out + col.CLAIM] + col.VALUE], True, plain):
+                if not plain and m[col.COUNTING] != 0:
+                    note_late(m, m[actor + col.TALLY] + col.ROOM_LATE, m[out + col.OUT_CHANNEL], now)
                 return col.WAIT_ROOM
             out += col.OUTPUT_COLUMNS
     return 0
@@ -103,7 +110,15 @@ def has_space_behind(m: Cells, actor: int) -> bool:
     travelling = m[actor + col.ENDED] - m[actor + col.ARRIVED]
     if m[actor + col.LATENCY] >= 0 and travelling > m[actor + col.TRAVEL_FOLD]:
         return ask_to_grow(m, col.TRAVEL_RING, actor)
-    if m[col.LOSSY] != 0 and m[col.COUNTING] != 0:
+    return m[col.COUNTING] == 0 or has_space_to_count(m, actor)
+
+
+@called
+def has_space_to_count(m: Cells, actor: int) -> bool:
+    """The same for the rings of a run that keeps totals."""
+    if not has_ring_space(m, actor):
+        return ask_to_grow(m, col.TIMES_RING, actor)
+    if m[col.LOSSY] != 0:
         oldest = m[actor + col.ENDED] if m[actor + col.LATENCY] < 0 else m[actor + col.ARRIVED]
         for out in range(m[actor + col.OUTPUTS], m[actor + col.OUTPUTS_END], col.OUTPUT_COLUMNS):
             channel = m[out + col.OUT_CHANNEL]
@@ -112,6 +127,15 @@ def has_space_behind(m: Cells, actor: int) -> bool:
         if m[actor + col.ENDED] - max(oldest, 0) > m[actor + col.MARKS_FOLD]:
             return ask_to_grow(m, col.MARKS_RING, actor)
     return True
+
+
+@called
+def look_at_held(m: Cells, actor: int, now: int) -> None:
+    """Totals: whether a firing that is served waits to depart."""
+    if m[actor + col.ENDED] < m[actor + col.STARTED]:
+        channel = tight_output(m, actor)
+        if channel >= 0:
+            note_held(m, actor, channel, now)
 
 
 @called

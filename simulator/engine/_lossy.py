@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from simulator.engine import _columns as col
 from simulator.engine._channels import fits, wake
-from simulator.engine._firing import note_wait, start
+from simulator.engine._firing import start
 from simulator.engine._jit import Cells, called
+from simulator.engine._totals import note_wait
 
 
 @called

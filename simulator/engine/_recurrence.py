@@ -106,16 +106,39 @@ def same_flight(m: Cells, t: Cells, m0: Cells, t0: Cells, actor: int, passed: in
 
 
 @called
+def same_tally(m: Cells, m0: Cells, actor: int, passed: int) -> bool:
+    """What is counted of an actor: it has waited as long for the same, or has not moved at all."""
+    tally = m[actor + col.TALLY]
+    if m[tally + col.CAUSE] != m0[tally + col.CAUSE]:
+        return False
+    fired = m[actor + col.ENDED] - m0[actor + col.ENDED]
+    if m[actor + col.STARTED] != m0[actor + col.STARTED] and m[tally + col.CAUSE] > 0:
+        waited = m[tally + col.WAITED] + m[col.NOW] - m[tally + col.SINCE]
+        if waited != m0[tally + col.WAITED] + m0[col.NOW] - m0[tally + col.SINCE]:
+            return False
+    if m[col.LOSSY] != 0 and fired % m[tally + col.PERIOD] != 0:
+        return False
+    return fired == 0 or m[tally + col.LAST_END] - m0[tally + col.LAST_END] == passed
+
+
+@called
+def same_bins(m: Cells, m0: Cells, first: int, last: int) -> bool:
+    """Whether the histograms of channels (or levels of several) have the same bins."""
+    for channel in range(first, last, col.CHANNEL_COLUMNS):
+        if m[channel + col.BIN_SHIFT] != m0[channel + col.BIN_SHIFT]:
+            return False
+    return True
+
+
+@called
 def same_actor(m: Cells, t: Cells, m0: Cells, t0: Cells, actor: int, passed: int) -> bool:
     """All of one actor."""
     if m[actor + col.STARTED] - m[actor + col.ENDED] != m0[actor + col.STARTED] - m0[actor + col.ENDED]:
         return False
-    if m[actor + col.CAUSE] != m0[actor + col.CAUSE] or m[actor + col.OPEN] != m0[actor + col.OPEN]:
+    if m[actor + col.OPEN] != m0[actor + col.OPEN] or not same_tally(m, m0, actor, passed):
         return False
     ready, ready0 = m[actor + col.READY], m0[actor + col.READY]
     if (ready < 0) != (ready0 < 0) or (ready >= 0 and ready - ready0 != passed):
-        return False
-    if m[actor + col.ENDED] != m0[actor + col.ENDED] and m[actor + col.LAST_END] - m0[actor + col.LAST_END] != passed:
         return False
     if not same(m, m0, m[actor + col.COMPUTE]) or not same(m, m0, m[actor + col.LATENCY]):
         return False
@@ -239,6 +262,10 @@ def recurs(m: Cells, t: Cells, m0: Cells, t0: Cells) -> bool:
     for channel in range(m[col.CHANNELS], m[col.CHANNELS_END], col.CHANNEL_COLUMNS):
         if m[channel + col.USED] != m0[channel + col.USED] or m[channel + col.LYING] != m0[channel + col.LYING]:
             return False
+    if not same_bins(m, m0, m[col.CHANNELS], m[col.CHANNELS_END]):
+        return False
+    if not same_bins(m, m0, m[col.POOLS], m[col.POOLS_END]):
+        return False
     for actor in range(m[col.ACTORS], m[col.ACTORS_END], col.ACTOR_COLUMNS):
         if not same_actor(m, t, m0, t0, actor, passed):
             return False

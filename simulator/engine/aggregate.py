@@ -10,10 +10,20 @@ from simulator.deadlock import deadlock_error
 from simulator.engine import _columns as col
 from simulator.engine.arrays import State, flatten
 from simulator.engine.compiled import drive
-from simulator.engine.fast_forward import Watch, bring_up_to_date, why_not, wide
+from simulator.engine.counters import Counters, wide
+from simulator.engine.fast_forward import Stretch, Watch, why_not
+from simulator.engine.frame_log import FrameBlock, FrameLog
+from simulator.engine.tallies import Counting
+from simulator.engine.value_counts import ValueCounts
 from simulator.plan import Ints, Plan
 
 Progress = Callable[[int, int, int], None]
+
+_SAMPLES = 64
+"""Instants of a run at which the counters are kept, so that its beginning can be told from the rest."""
+
+_FEWEST = 4096
+"""Departures between two of them at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +31,8 @@ class ActorTotals:
     """What one actor did, in ticks and firings.
 
     ``started`` and ``departed`` firings (``void`` of them passed), ``busy`` from start to end of service, ``compute``
-    of the non-void ones, ``held`` from end of service to departure. The wait before a start, from when the actor
+    of the non-void ones, ``memory_bound`` by how much their own flows would outlast that with their servers to
+    themselves, ``held`` from end of service to departure. The wait before a start, from when the actor
     could have started, by cause: ``not_released``, ``starved``, ``blocked`` (no room to claim), ``contended``.
     ``first_start``, ``first_end`` and ``last_end`` are -1 where there is none. Busy and held count firings that are
     through.
@@ -32,6 +43,7 @@ class ActorTotals:
     void: int
     busy: int
     compute: int
+    memory_bound: int
     held: int
     not_released: int
     starved: int
@@ -43,42 +55,87 @@ class ActorTotals:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ChannelTotals:
-    """How one channel was used, in tokens and ticks.
+class LevelTotals:
+    """A level over time: its integral, its largest value, and how long it was where.
 
-    ``level`` is the integral over time of the room taken, ``highest`` its largest value, ``full`` how long the
-    writer's largest put did not fit; ``lying`` is the integral of the readable tokens, ``empty`` how long there were
-    none, ``written`` how many became readable. ``histogram[i]`` is how long the room taken was in ``i * bin_width ..
-    (i + 1) * bin_width - 1`` (the last bin: or more).
+    ``histogram[i]`` is for how many ticks it was in ``i * bin_width .. (i + 1) * bin_width - 1``.
     """
 
     level: int
     highest: int
+    bin_width: int
+    histogram: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelTotals(LevelTotals):
+    """How one channel was used, in tokens and ticks.
+
+    The level is the room taken; ``full`` is how long the writer's largest put did not fit. ``lying`` is the integral of
+    the readable tokens, ``empty`` how long there were none, ``written`` how many became readable. ``starves`` and
+    ``blocks`` are how long its reader waited for tokens and its writer for room, where this channel was the last to
+    give way.
+    """
+
     full: int
     lying: int
     empty: int
     written: int
-    bin_width: int
-    histogram: Ints
+    starves: int
+    blocks: int
+
+
+class FrameTotals:
+    """What became of the frames of a run, in ticks.
+
+    ``through`` frames have passed all sinks, ``void`` of them dropped; ``latency`` counts how long the ``delivered``
+    ones took from their entry. ``first_departure`` and ``last_departure`` are -1 where there is none.
+    """
+
+    def __init__(self) -> None:
+        self.through = self.void = self.delivered = 0
+        self.first_departure = self.last_departure = -1
+        self.latency = ValueCounts()
+
+    def add(self, block: FrameBlock) -> None:
+        """Count frames that are through."""
+        took = block.delivered
+        self.through += took.size * block.turns
+        self.void += int(block.void.sum()) * block.turns
+        self.delivered += int(took.sum()) * block.turns
+        self.latency.add((block.departure - block.entry)[took].astype(float), block.turns)
+        if took.any():
+            first, last = int(block.departure[took].min()), int(block.departure[took].max())
+            self.first_departure = first if self.first_departure < 0 else min(self.first_departure, first)
+            self.last_departure = max(self.last_departure, last + (block.turns - 1) * block.passed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aggregate:
     """The totals of a run, parallel to the plan's actors and channels.
 
-    ``now``, ``complete`` and ``reason`` as in a Trace.
+    ``now``, ``complete`` and ``reason`` as in a Trace. ``frames`` is what became of the frames, ``counters`` all that
+    was counted by the end and ``samples`` by some instants on the way. ``pools`` are the levels asked for, and
+    ``void_phases[a]`` the void firings of an actor by their number modulo its period.
 
     ``skipped_periods`` whole periods with ``skipped_ticks`` ticks in all were not simulated but added up: the totals
-    are the same.
+    are the same. ``longest`` are the counters around most of them.
     """
 
     actors: tuple[ActorTotals, ...]
     channels: tuple[ChannelTotals, ...]
+    pools: tuple[LevelTotals, ...]
+    frames: FrameTotals
+    void_phases: tuple[Ints, ...]
+    counters: Counters
+    samples: tuple[Counters, ...]
+    log: FrameLog
     now: int
     complete: bool
     reason: str
     skipped_periods: int
     skipped_ticks: int
+    longest: Stretch | None
 
     @property
     def firings(self) -> int:
@@ -92,67 +149,101 @@ def run_aggregate(
     until: int | None = None,
     progress: Progress | None = None,
     fast_forward: bool = True,
-    bins: int = 32,
+    counting: Counting | None = None,
+    reader: Callable[[FrameBlock], None] | None = None,
 ) -> Aggregate:
     """Run a plan that ``check_plan`` has passed in the compiled engine and return its totals.
 
     ``fast_forward`` skips whole periods once the full state has recurred; the totals are those of the full run,
-    exactly. ``bins`` is the number of bins of each histogram. Raises ``DeadlockError`` when nothing can move and
-    firings remain.
+    exactly. ``counting`` says what is counted beyond every actor and channel by itself; ``reader`` is given the frames
+    that are through, in order. Raises ``DeadlockError`` when nothing can move and firings remain.
     """
     reason = why_not(plan) if fast_forward else "not asked for"
-    watch = None if reason else Watch()
-    state = flatten(plan, counting=True, bins=bins)
-    state, outcome = drive(state, until=until, progress=progress, firings=plan.firings, watch=watch)
+    frames, samples = FrameTotals(), list[Counters]()
+
+    def read(block: FrameBlock) -> None:
+        frames.add(block)
+        if reader:
+            reader(block)
+
+    def look(state: State, outcome: int) -> None:
+        log.drain(state)
+        if outcome == col.PAUSED:
+            samples.append(Counters.at(state, int(state.memory[col.NOW])))
+
+    log = FrameLog(plan, read)
+    watch = None if reason else Watch(plan, log)
+    chunk = max(_FEWEST, plan.firings // _SAMPLES)
+    state, outcome = drive(
+        flatten(plan, counting or Counting()),
+        until=until, progress=progress, firings=plan.firings, watch=watch, look=look, chunk=chunk,
+    )  # fmt: skip
     if outcome == col.STUCK:
         raise deadlock_error(plan, None, _stuck(state))
     now = int(state.memory[col.NOW])
     if outcome == col.PAST_UNTIL and until is not None:
         now = until
-    bring_up_to_date(state, now)
     if watch:
         reason = f"{watch.periods:,} periods skipped" if watch.periods else "the state did not recur"
+    counters = Counters.at(state, now)
+    rows = zip(state.channels, counters.starves.tolist(), counters.blocks.tolist(), strict=True)
     return Aggregate(
-        tuple(_actor_totals(row) for row in state.actors),
-        tuple(_channel_totals(state, row) for row in state.channels),
+        tuple(_actor_totals(*rows) for rows in zip(state.actors, state.table(col.TALLIES), strict=True)),
+        tuple(_channel_totals(state, *row) for row in rows),
+        tuple(LevelTotals(*_level(state, row)) for row in state.table(col.POOLS)),
+        frames,
+        tuple(_void_phases(state, tally) for tally in state.table(col.TALLIES)),
+        counters,
+        tuple(samples),
+        log,
         now,
         outcome == col.FINISHED,
         f"event loop, totals only; fast-forward: {reason}",
         watch.periods if watch else 0,
         watch.ticks if watch else 0,
+        watch.longest if watch else None,
     )
 
 
-def _actor_totals(row: Ints) -> ActorTotals:
+def _actor_totals(row: Ints, tally: Ints) -> ActorTotals:
     return ActorTotals(
         started=int(row[col.STARTED]),
         departed=int(row[col.ENDED]),
-        void=int(row[col.VOID_FIRINGS]),
-        busy=int(row[col.SUM_BUSY]),
-        compute=int(row[col.SUM_COMPUTE]),
-        held=int(row[col.SUM_HELD]),
-        not_released=int(row[col.SUMS + col.WAIT_RELEASE]),
-        starved=int(row[col.SUMS + col.WAIT_INPUT]),
-        blocked=int(row[col.SUMS + col.WAIT_ROOM]),
-        contended=int(row[col.SUMS + col.WAIT_GRANT]),
-        first_start=int(row[col.FIRST_START]),
-        first_end=int(row[col.FIRST_END]),
-        last_end=int(row[col.LAST_END]),
+        void=int(tally[col.VOID_FIRINGS]),
+        busy=int(tally[col.SUM_BUSY]),
+        compute=int(tally[col.SUM_COMPUTE]),
+        memory_bound=int(tally[col.SUM_BOUND]),
+        held=int(tally[col.SUM_HELD]),
+        not_released=int(tally[col.SUMS + col.WAIT_RELEASE]),
+        starved=int(tally[col.SUMS + col.WAIT_INPUT]),
+        blocked=int(tally[col.SUMS + col.WAIT_ROOM]),
+        contended=int(tally[col.SUMS + col.WAIT_GRANT]),
+        first_start=int(tally[col.FIRST_START]),
+        first_end=int(tally[col.FIRST_END]),
+        last_end=int(tally[col.LAST_END]),
     )
 
 
-def _channel_totals(state: State, row: Ints) -> ChannelTotals:
-    bins = int(state.memory[col.BINS])
+def _level(state: State, row: Ints) -> tuple[int, int, int, Ints]:
+    histogram = state.memory[int(row[col.HISTOGRAM]) :][: int(row[col.BINS])].copy()
+    return wide(row, col.WHOLE), int(row[col.PEAK]), 1 << int(row[col.BIN_SHIFT]), histogram
+
+
+def _channel_totals(state: State, row: Ints, starves: int, blocks: int) -> ChannelTotals:
     return ChannelTotals(
-        level=wide(row, col.WHOLE),
-        highest=int(row[col.PEAK]),
+        *_level(state, row),
         full=int(row[col.FULL_TIME]),
         lying=wide(row, col.LYING_WHOLE),
         empty=int(row[col.EMPTY_TIME]),
         written=int(row[col.WRITTEN]),
-        bin_width=int(row[col.BIN_WIDTH]),
-        histogram=state.memory[int(row[col.HISTOGRAM]) :][:bins].copy(),
+        starves=starves,
+        blocks=blocks,
     )
+
+
+def _void_phases(state: State, tally: Ints) -> Ints:
+    period = int(tally[col.PERIOD]) if state.memory[col.LOSSY] else 0
+    return state.memory[int(tally[col.PHASES]) :][:period].copy()
 
 
 def _stuck(state: State) -> Stuck:

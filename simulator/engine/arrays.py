@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.engine import _columns as col
+from simulator.engine.tallies import RING, Counting, gates_of, lay_out
 from simulator.plan import Actor, Ints, Plan, Series
 
 _TOGETHER, _TRAVELLING, _MARKED = 64, 64, 256
@@ -19,6 +20,14 @@ _TOGETHER, _TRAVELLING, _MARKED = 64, 64, 256
 
 _LINE = 8
 """Cells in a cache line."""
+
+_WIDTHS = {
+    col.CHANNELS: col.CHANNEL_COLUMNS,
+    col.POOLS: col.CHANNEL_COLUMNS,
+    col.TALLIES: col.TALLY_COLUMNS,
+    col.TEAMS: col.TEAM_COLUMNS,
+    col.PARTIES: col.PARTY_COLUMNS,
+}
 
 
 class State(NamedTuple):
@@ -39,6 +48,10 @@ class State(NamedTuple):
     def channels(self) -> Ints:
         """The rows of all channels."""
         return self.rows(col.CHANNELS, col.CHANNELS_END, col.CHANNEL_COLUMNS)
+
+    def table(self, first: int) -> Ints:
+        """A table by the cell that holds its address: channels, or one of those in which totals are kept."""
+        return self.rows(first, first + 1, _WIDTHS[first])
 
     def rows(self, first: int, last: int, columns: int) -> Ints:
         """The table that begins and ends at the addresses held in two cells of the run's row."""
@@ -84,7 +97,7 @@ class Memory:
 
     def cursor(self, series: Series) -> tuple[int, ...]:
         """The row of a cursor at firing 0 of a series."""
-        pattern, step = _shortest(series)
+        pattern, step = shortest(series)
         is_shared = pattern is series.pattern
         first = self.patterns.get(id(pattern), -1) if is_shared else -1
         if first < 0:
@@ -110,7 +123,7 @@ def is_constant(series: Series) -> bool:
     return series.step == 0 and bool((pattern[:8] == pattern[0]).all() and (pattern == pattern[0]).all())
 
 
-def _shortest(series: Series) -> tuple[Ints, int]:
+def shortest(series: Series) -> tuple[Ints, int]:
     """The pattern and step of a series; a pattern of equal values, or of an even staircase, shrinks to one value."""
     pattern = series.pattern
     if not pattern.size:
@@ -127,8 +140,8 @@ def _shortest(series: Series) -> tuple[Ints, int]:
 class _Flattener:
     """Walks a plan once and lays out its rows."""
 
-    def __init__(self, plan: Plan, counting: bool, bins: int) -> None:
-        self.plan, self.counting, self.bins = plan, counting, bins
+    def __init__(self, plan: Plan, counting: Counting | None) -> None:
+        self.plan, self.counting = plan, counting
         self.is_lossy = any(a.drop for a in plan.actors)
         self.memory = memory = Memory()
         self.run, _ = self.table(1, col.RUN_COLUMNS)
@@ -143,14 +156,17 @@ class _Flattener:
         self.rings = 0
         self.columns = 0
         self.flows_at_once = [0] * len(plan.servers)
+        gates = gates_of(plan) if counting else frozenset()
         for index, actor in enumerate(plan.actors):
             self._facts(self.actors[index], index, actor)
-            self._rings(self.actors[index], actor)
+            self._rings(self.actors[index], actor, is_gate=index in gates)
             self._ports(self.actors[index], actor)
             self.actors[index, col.PLAIN] = self._is_plain(self.actors[index], actor)
         self._channel_rows()
         self._server_rows()
         self._run_row(memory)
+        if counting:
+            lay_out(plan, counting, memory, self.run[0], self.actors, self.channels)
 
     def table(self, rows: int, columns: int) -> tuple[Ints, int]:
         """A table of zeros and its address."""
@@ -214,18 +230,21 @@ class _Flattener:
         row[col.READY] = -1
         row[col.QUEUED] = 1
         row[col.DROP] = actor.drop
-        row[[col.FIRST_START, col.FIRST_END, col.LAST_END]] = -1
         if self.is_lossy:
             row[col.FIRST_FRAME] = self.cursor(actor.first_frame)
             row[col.LAST_FRAME] = self.cursor(actor.last_frame)
 
-    def _rings(self, row: Ints, actor: Actor) -> None:
-        """Give an actor its place in the firing columns and in the rings of what is under way."""
+    def _rings(self, row: Ints, actor: Actor, *, is_gate: bool) -> None:
+        """Give an actor its place in the firing columns and in the rings of what is under way.
+
+        ``is_gate``: frames enter or leave there, so that its times are looked at.
+        """
         together = max(1, min(actor.concurrency, actor.firings, _TOGETHER))
         ring = 1 << (together - 1).bit_length()
         row[col.FLIGHT], row[col.FLIGHT_FOLD] = self.memory.reserve(ring), ring - 1
-        row[col.COLUMN], row[col.FOLD] = self.columns, ring - 1 if self.counting else -1
-        self.columns += ring if self.counting else actor.firings
+        column = max(2 * ring, RING) if is_gate else ring
+        row[col.COLUMN], row[col.FOLD] = self.columns, column - 1 if self.counting else -1
+        self.columns += column if self.counting else actor.firings
         self.rings += ring
         if row[col.LATENCY] >= 0:
             row[col.TRAVEL], row[col.TRAVEL_FOLD] = self.memory.reserve(_TRAVELLING), _TRAVELLING - 1
@@ -282,18 +301,12 @@ class _Flattener:
             row[col.CAPACITY] = col.INFINITY if channel.capacity is None else channel.capacity
             row[[col.USED, col.READABLE, col.MARK_LEFT, col.LYING]] = channel.initial
             row[col.READ_AT], row[col.WRITE_AT] = col.INFINITY, -1
-            row[col.FULL_FROM] = col.INFINITY if channel.capacity is None else max(1, channel.capacity)
-            levels = self.bins if channel.capacity is None else channel.capacity + 1
-            row[col.BIN_WIDTH] = max(1, -(-levels // self.bins)) if self.bins else 1
-            row[col.HISTOGRAM] = self.memory.reserve(self.bins)
         for index, actor in enumerate(self.plan.actors):
             for port in actor.inputs:
                 self.channels[port.channel, col.READER] = self.actor_at(index)
             for out in actor.outputs:
                 row = self.channels[out.channel]
                 row[col.WRITER] = self.actor_at(index)
-                if row[col.CAPACITY] != col.INFINITY:
-                    row[col.FULL_FROM] = max(1, row[col.CAPACITY] + 1 - max(1, out.put.maximum()))
                 if self.is_lossy:
                     row[col.MARK_PUT] = self.cursor(out.put)
 
@@ -344,16 +357,12 @@ class _Flattener:
         if self.is_lossy:
             ring = self._void_ring()
             run[col.VOID_FRAMES], run[col.VOID_FOLD] = memory.reserve(ring), ring - 1
-        run[col.COUNTING] = self.counting
-        run[col.BINS] = self.bins
+        run[col.COUNTING] = self.counting is not None
 
 
-def flatten(plan: Plan, *, counting: bool = False, bins: int = 0) -> State:
-    """A plan before its first instant.
-
-    ``counting`` keeps aggregates (and histograms of ``bins``) instead of a column entry per firing.
-    """
-    flat = _Flattener(plan, counting, bins)
-    cells = (2 if counting else 3) * flat.columns
+def flatten(plan: Plan, counting: Counting | None = None) -> State:
+    """A plan before its first instant; ``counting`` keeps totals instead of a column entry per firing."""
+    flat = _Flattener(plan, counting)
+    cells = 3 * flat.columns
     times = np.zeros(cells, dtype=np.int64) if counting else np.empty(cells, dtype=np.int64)
     return State(flat.memory.joined(), times)

@@ -87,12 +87,15 @@ def drive(
     progress: Progress | None = None,
     firings: int = 0,
     watch: Watch | None = None,
+    look: Callable[[State, int], None] | None = None,
+    chunk: int | None = None,
 ) -> tuple[State, int]:
     """Run the event loop in chunks until it is done.
 
     The final state and FINISHED, STUCK, PAST_UNTIL or PAUSED (by the keyboard).
 
-    ``watch`` looks for a recurrence of the state and skips whole periods.
+    ``watch`` looks for a recurrence of the state and skips whole periods. ``look`` is shown the state and why the
+    kernel returned, at least every ``chunk`` departures.
     """
     from simulator.engine._kernel import run_events
 
@@ -100,16 +103,19 @@ def drive(
     before = watch.begin(state) if watch else state
     try:
         while True:
-            state.memory[col.LIMIT] = max(0, int(state.memory[col.LEFT]) - _CHUNK)
+            state.memory[col.LIMIT] = max(0, int(state.memory[col.LEFT]) - (chunk or _CHUNK))
             outcome = run_events(state, before)
+            if look:
+                look(state, outcome)
+            if outcome == col.GROW and state.memory[col.GROW_RING] == col.TIMES_RING:
+                continue  # which has been emptied by looking at it
             if outcome == col.GROW:
                 state = grow(state)
                 before = watch.begin(state) if watch else state
             elif watch and outcome == col.SNAPSHOT:
                 before = watch.again(state)
             elif watch and outcome == col.RECURRED:
-                state = watch.skip(state, before)
-                before = watch.begin(state)
+                state, before = watch.recurred(state, before)
             else:
                 if progress:
                     progress(int(state.memory[col.NOW]), firings - int(state.memory[col.LEFT]), firings)

@@ -10,27 +10,39 @@ filled.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from simulator.engine import _columns as col
 from simulator.engine.arrays import State
+from simulator.engine.counters import Counters, add_wide, bring_up_to_date, wide
+from simulator.engine.frame_log import FrameLog, FrameMark
 from simulator.plan import Ints, Plan, Series
 
 # What grows by the same amount in every period. Times are among it where the comparison has found them shifted alike.
-_ACTOR = [col.STARTED, col.ENDED, col.ARRIVED, col.READY, col.SINCE, col.RELEASE_WAITS, col.LAST_END]
-_ACTOR += [*range(col.SUMS, col.SUMS + col.WAIT_EARLIER + 1), col.SUM_BUSY, col.SUM_HELD, col.SUM_COMPUTE]
-_ACTOR += [col.VOID_FIRINGS]
+_ACTOR = [col.STARTED, col.ENDED, col.ARRIVED, col.READY, col.RELEASE_WAITS]
+_TALLY = [col.SINCE, col.WAITED, col.LAST_END, *range(col.SUM_BUSY, col.LANE_ENDS)]
+_TALLY += range(col.SUMS, col.SUMS + col.WAIT_EARLIER + 1)
 _CHANNEL = [col.READABLE, col.GIVEN, col.CHANGED, col.FULL_TIME, col.LYING_CHANGED, col.EMPTY_TIME, col.WRITTEN]
-_CHANNEL += [col.MARK_FIRING]
+_CHANNEL += [col.MARK_FIRING, col.STARVES, col.BLOCKS]
 _CURSOR = [col.VALUE, col.RAISED]
+
+_MOST_COMPARISONS = 1 << 40
 
 
 class Watch:
-    """Looks for a recurrence during one run; ``periods`` and ``ticks`` tell what has been skipped."""
+    """Looks for a recurrence during one run; ``periods`` and ``ticks`` tell what has been skipped.
 
-    def __init__(self) -> None:
+    ``longest`` holds the counters around the longest stretch that was skipped, and the frames delivered in it.
+    """
+
+    def __init__(self, plan: Plan, log: FrameLog) -> None:
+        self.plan, self.log = plan, log
+        self.mark: FrameMark | None = None
         self.periods = 0
         self.ticks = 0
+        self.longest: Stretch | None = None
 
     def begin(self, state: State) -> State:
         """Watch from here on.
@@ -51,23 +63,33 @@ class Watch:
 
     def again(self, state: State) -> State:
         """A new snapshot, for twice as many comparisons."""
-        state.memory[col.MOST_COMPARISONS] *= 2
+        state.memory[col.MOST_COMPARISONS] = min(2 * int(state.memory[col.MOST_COMPARISONS]), _MOST_COMPARISONS)
         return self._snapshot(state)
 
     def _snapshot(self, state: State) -> State:
         state.memory[col.COMPARISONS] = 0
+        self.mark = self.log.mark(state)
         bring_up_to_date(state, int(state.memory[col.NOW]))
         return state.copy()
 
-    def skip(self, state: State, before: State) -> State:
+    def recurred(self, state: State, before: State) -> tuple[State, State]:
+        """The state after as many whole periods as there are, and a new snapshot.
+
+        None is skipped where frames under way are older than a period before.
+        """
+        if self.mark is None or not self.log.recurs(state, self.mark):
+            return state, self.again(state)
+        later = self._skipped(state, before, self.mark)
+        return later, self.begin(later)
+
+    def _skipped(self, state: State, before: State, mark: FrameMark) -> State:
         """The state after as many whole periods as all actors that fire in one still have before them."""
         memory = state.memory
         bring_up_to_date(state, int(memory[col.NOW]))
         passed = int(memory[col.NOW] - before.memory[col.NOW])
         fired = state.actors[:, col.STARTED] - before.actors[:, col.STARTED]
-        left = state.actors[:, col.FIRINGS] - state.actors[:, col.STARTED] - 1
+        left = state.actors[:, col.FIRINGS] - state.actors[:, col.STARTED] - _kept_back(state, before)
         moves = fired > 0
-        # The last firing of no actor is skipped: after it nothing is waited for any more.
         periods = int((left[moves] // fired[moves]).min(initial=np.iinfo(np.int64).max))
         if memory[col.UNTIL] != col.INFINITY:
             periods = min(periods, int(memory[col.UNTIL] - memory[col.NOW]) // passed)
@@ -75,7 +97,49 @@ class Watch:
             return state
         self.periods += periods
         self.ticks += periods * passed
-        return _after(state, before, periods, passed, fired)
+        later = _after(state, before, periods, passed, fired)
+        frames = self.log.skip(mark, periods, passed, fired)
+        # Where the sources have run dry, what repeats is not the steady state.
+        if all(fired[source] for source in self.plan.sources()):
+            stretch = Stretch.between(before, later, frames, passed)
+            if self.longest is None or stretch.ticks > self.longest.ticks:
+                self.longest = stretch
+        return later
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """Whole periods, from the counters at ``first`` to those at ``last``.
+
+    In one of them ``frames`` frames were delivered in ``period`` ticks.
+    """
+
+    first: Counters
+    last: Counters
+    frames: int
+    period: int
+
+    @classmethod
+    def between(cls, before: State, later: State, frames: int, period: int) -> Stretch:
+        """The stretch between two states."""
+        first, last = (Counters.at(state, int(state.memory[col.NOW])) for state in (before, later))
+        return cls(first, last, frames, period)
+
+    @property
+    def ticks(self) -> int:
+        """How long it is."""
+        return self.last.now - self.first.now
+
+
+def _kept_back(state: State, before: State) -> Ints:
+    """How many of its last firings an actor is to do itself.
+
+    One, after which nothing is waited for any more; or as many as it has lanes, whose ends are counted, unless all of a
+    period were among those.
+    """
+    lanes = np.minimum(state.actors[:, col.CONCURRENCY], state.actors[:, col.FIRINGS])
+    is_last = before.actors[:, col.ENDED] >= state.actors[:, col.FIRINGS] - lanes
+    return np.where(is_last, 1, np.maximum(lanes, 1))
 
 
 def why_not(plan: Plan) -> str:
@@ -97,37 +161,6 @@ def _never_repeats(series: Series) -> bool:
     return 2 * series.period > max(series.length, 2)
 
 
-def bring_up_to_date(state: State, now: int) -> None:
-    """Count what has lasted up to now: waits of actors, levels of channels."""
-    bins = int(state.memory[col.BINS])
-    for actor in state.actors:
-        actor[col.SUMS + actor[col.CAUSE]] += now - actor[col.SINCE]
-        actor[col.SINCE] = now
-    for channel in state.channels:
-        lasted, used = now - int(channel[col.CHANGED]), int(channel[col.USED] - channel[col.CREDIT])
-        _add_wide(channel, col.WHOLE, used * lasted)
-        channel[col.PEAK] = max(channel[col.PEAK], used) if lasted else channel[col.PEAK]
-        channel[col.FULL_TIME] += lasted if used >= channel[col.FULL_FROM] else 0
-        if bins:
-            place = min(used // int(channel[col.BIN_WIDTH]), bins - 1)
-            state.memory[int(channel[col.HISTOGRAM]) + place] += lasted
-        channel[col.CHANGED] = now
-        lasted, lying = now - int(channel[col.LYING_CHANGED]), int(channel[col.LYING])
-        _add_wide(channel, col.LYING_WHOLE, lying * lasted)
-        channel[col.EMPTY_TIME] += 0 if lying else lasted
-        channel[col.LYING_CHANGED] = now
-
-
-def wide(channel: Ints, whole: int) -> int:
-    """An integral over time, kept in two limbs."""
-    return (int(channel[whole]) << col.FINE_BITS) + int(channel[whole + 1])
-
-
-def _add_wide(channel: Ints, whole: int, amount: int) -> None:
-    total = wide(channel, whole) + amount
-    channel[whole], channel[whole + 1] = total >> col.FINE_BITS, total & ((1 << col.FINE_BITS) - 1)
-
-
 def _after(state: State, before: State, periods: int, passed: int, fired: Ints) -> State:
     """The state after some periods.
 
@@ -141,19 +174,46 @@ def _after(state: State, before: State, periods: int, passed: int, fired: Ints) 
     channels[:, _CHANNEL] += periods * (state.channels[:, _CHANNEL] - before.channels[:, _CHANNEL])
     waited = channels[:, col.READ_AT] != col.INFINITY
     channels[waited, col.READ_AT] += channels[waited, col.READABLE] - state.channels[waited, col.READABLE]
+    _add_totals(later, state, before, periods, passed)
     table = (col.CURSORS, col.CURSORS_END, col.CURSOR_COLUMNS)
     later.rows(*table)[:, _CURSOR] += periods * (state.rows(*table) - before.rows(*table))[:, _CURSOR]
-    for index, row in enumerate(channels):
-        for whole in (col.WHOLE, col.LYING_WHOLE):
-            _add_wide(row, whole, periods * (wide(state.channels[index], whole) - wide(before.channels[index], whole)))
-        bins = slice(int(row[col.HISTOGRAM]), int(row[col.HISTOGRAM]) + int(memory[col.BINS]))
-        memory[bins] += periods * (state.memory[bins] - before.memory[bins])
     _shift_flights(later, state, before, periods, passed, fired)
     if memory[col.LOSSY]:
         _shift_voids(later, state, before, periods, fired)
     _shift_servers(later, periods, passed, fired)
     _shift_timers(later, periods * passed)
     return later
+
+
+def _add_totals(later: State, state: State, before: State, periods: int, passed: int) -> None:
+    """What is counted grows by as much in every period."""
+    for table in (col.TEAMS, col.PARTIES):
+        later.table(table)[:] += periods * (state.table(table) - before.table(table))
+    grown = state.table(col.TALLIES) - before.table(col.TALLIES)
+    tallies = later.table(col.TALLIES)
+    tallies[:, _TALLY] += periods * grown[:, _TALLY]
+    # Of n lanes that end in a period, each ends n times a period later than the time before.
+    turns = periods * (periods + 1) // 2 * passed
+    for tally, own in zip(tallies, grown.tolist(), strict=True):
+        tally[col.LANE_ENDS] = _wrapped(
+            int(tally[col.LANE_ENDS]) + periods * own[col.LANE_ENDS] + turns * own[col.LANES_ENDED]
+        )
+        phases = slice(int(tally[col.PHASES]), int(tally[col.PHASES]) + int(tally[col.PERIOD]))
+        if state.memory[col.LOSSY]:
+            later.memory[phases] += periods * (state.memory[phases] - before.memory[phases])
+    for table in (col.CHANNELS, col.POOLS):
+        for row, now, then in zip(later.table(table), state.table(table), before.table(table), strict=True):
+            if table == col.POOLS:
+                row[_CHANNEL] += periods * (now - then)[_CHANNEL]
+            for whole in (col.WHOLE, col.LYING_WHOLE):
+                add_wide(row, whole, periods * (wide(now, whole) - wide(then, whole)))
+            bins = slice(int(row[col.HISTOGRAM]), int(row[col.HISTOGRAM]) + int(row[col.BINS]))
+            later.memory[bins] += periods * (state.memory[bins] - before.memory[bins])
+
+
+def _wrapped(value: int) -> int:
+    """A sum in 64 bits; differences of such sums are exact."""
+    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _shift_flights(later: State, state: State, before: State, periods: int, passed: int, fired: Ints) -> None:
@@ -165,7 +225,7 @@ def _shift_flights(later: State, state: State, before: State, periods: int, pass
         )
         shift = periods * int(fired[index])
         for k in range(int(row[col.ENDED]), int(row[col.STARTED])):
-            for place in (column, column + length):
+            for place in (column, column + length, column + 2 * length):
                 later.times[place + (k + shift & fold)] = state.times[place + (k & fold)] + ago
             later.memory[flight + (k + shift & flight_fold)] = state.memory[flight + (k & flight_fold)]
         if row[col.LATENCY] >= 0:

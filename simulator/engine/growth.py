@@ -62,12 +62,12 @@ def _flights(memory: Ints) -> int:
 
 
 def _wider_columns(memory: Ints, times: Ints, actor: int, newest: int) -> Ints:
-    """Aggregate runs fold start and served; both columns get a ring twice as long for the actor, behind all others."""
+    """Totals fold all columns; each gets a ring twice as long for the actor, behind all others."""
     length, first, fold = (int(memory[i]) for i in (col.COLUMN_LENGTH, actor + col.COLUMN, actor + col.FOLD))
     size = fold + 1
     firings = np.arange(max(0, newest - size), newest)
-    columns = np.zeros((2, length + 2 * size), dtype=np.int64)
-    columns[:, :length] = times.reshape(2, length)
+    columns = np.zeros((3, length + 2 * size), dtype=np.int64)
+    columns[:, :length] = times.reshape(3, length)
     columns[:, length + (firings & (2 * size - 1))] = columns[:, first + (firings & fold)]
     memory[col.COLUMN_LENGTH], memory[actor + col.COLUMN], memory[actor + col.FOLD] = (
         length + 2 * size,

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from simulator.analysis.frames import frame_times, sinks, sources
+from simulator.analysis.frames import frame_times
 from simulator.analysis.steady import Steady, confidence_interval, mean_fill, repetition, stationary_from, steady_state
 from simulator.engine import run
 from simulator.plan import Plan
@@ -114,7 +114,7 @@ def test_a_closed_loop_counts_its_turns() -> None:
         actor("b", 30, 5, reads={0: 1}, writes={1: 1}),
         channels=[None, (None, 2)],
     )
-    assert sources(ring) == sinks(ring) == (0, 1)
+    assert ring.sources() == ring.sinks() == (0, 1)
     assert _steady(ring).throughput == Fraction(1, 5)
 
 
