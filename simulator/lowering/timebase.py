@@ -15,7 +15,6 @@ from simulator.series import Ints, Series
 PICOSECOND = Fraction(1, 10**12)
 _COARSEST = Fraction(1000)
 """Bytes a second: what one unit of a server's rate stands for, unless the server is slow."""
-_PATTERN_LIMIT = 1_000_000
 _LARGEST = 2.0**62
 
 
@@ -46,18 +45,18 @@ class TimeBase:
         """Durations of ``firings`` firings, given one period of whole cycles.
 
         The running sum is rounded, not each firing, so that no time is gained or lost however many firings there are.
-        Where a period is no whole number of ticks, as many periods as make one are stored, or all of them. Raises
+        Where a period is no whole number of ticks, as many periods as make one are stored, or all there are. Raises
         ``PlanError`` where the firings together last longer than 64 bits of ticks.
         """
         ratio = 1 / (clock_hz * self.tick)
         turns = -(-firings // max(1, cycles.size))
         _check_fits(float(cycles.sum(dtype=np.float64)) * turns * float(ratio), "time")
+        if cycles.size and bool((cycles == cycles[0]).all()):
+            cycles = cycles[:1]
         if ratio.denominator == 1:
             return Series.periodic(cycles * int(ratio), firings)
-        period = cycles.size
-        total = int(cycles.sum())
-        turns = (total * ratio).denominator
-        if turns * period <= _PATTERN_LIMIT and turns * period < firings:
+        turns = (int(cycles.sum()) * ratio).denominator
+        if turns * cycles.size < firings:
             return Series.periodic(_rounded(np.tile(cycles, turns), ratio), firings)
         repeated = np.resize(cycles, firings)
         return Series.full(_rounded(repeated, ratio))

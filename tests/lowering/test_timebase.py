@@ -32,6 +32,16 @@ def test_a_third_of_a_picosecond_is_not_lost() -> None:
     assert ticks.period == 3
 
 
+def test_equal_cycles_and_long_frames_are_stored_by_their_period() -> None:
+    base, clock = TimeBase(PICOSECOND), Fraction(185_000_000)
+    assert base.from_cycles(np.full(50_000, 1), clock, 10**9).period == 37  # 37 cycles are 200 ns
+    cycles = np.ones(50_000, dtype=np.int64)
+    cycles[0] = 2
+    long = base.from_cycles(cycles, clock, 10**7)
+    assert long.period == 37 * 50_000
+    assert long.array(0, 50_000).sum() == 50_001 * 10**12 // 185_000_000
+
+
 @given(
     cycles=st.lists(st.integers(0, 10**6), min_size=1, max_size=8),
     clock=st.integers(10**6, 3 * 10**9),
