@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from simulator.engine import _columns as col
 from simulator.engine._arbiter import grant
-from simulator.engine._blocks import all_blocks
 from simulator.engine._chase import chase
 from simulator.engine._jit import cells, entry, fingerprint
 from simulator.engine._loop import settle
@@ -77,17 +76,6 @@ def _bind_chase(sources: int) -> Callable[[int, int], int]:
     return run
 
 
-def _bind_blocks(sources: int) -> Callable[[int, int], int]:
-    @entry
-    def run(memory: int, times: int) -> int:
-        if sources == 0:
-            return -1
-        all_blocks(cells(memory), cells(times))
-        return 0
-
-    return run
-
-
 def _bind_waves(sources: int) -> Callable[[int, int], int]:
     @entry
     def run(memory: int, work: int) -> int:
@@ -101,7 +89,6 @@ def _bind_waves(sources: int) -> Callable[[int, int], int]:
 
 _events = _bind_events(_SOURCES)
 _chase = _bind_chase(_SOURCES)
-_blocks = _bind_blocks(_SOURCES)
 _waves = _bind_waves(_SOURCES)
 
 
@@ -119,11 +106,6 @@ def run_recurrence(memory: Ints, times: Ints) -> bool:
     return _chase(memory.ctypes.data, times.ctypes.data) == 1
 
 
-def run_blocks(memory: Ints, times: Ints) -> None:
-    """Find the times of a marked graph."""
-    _blocks(memory.ctypes.data, times.ctypes.data)
-
-
 def run_waves(memory: Ints, work: Ints) -> None:
-    """Find the times of plain stages as a wavefront."""
+    """Find the times of a marked graph as a wavefront."""
     _waves(memory.ctypes.data, work.ctypes.data)

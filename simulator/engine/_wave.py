@@ -1,4 +1,4 @@
-"""The recurrence of plain stages as a wavefront: no firing of a row needs another one of it.
+"""The recurrence of a marked graph as a wavefront: no firing of a row needs another one of it.
 
 Stage ``i`` fires its ``k``-th time in row ``k + level(i)`` (L. Lamport, "The Parallel Execution of DO Loops",
 CACM 17(2), 1974: the hyperplane method). The work holds a tile of rows with a lane a stage and stays in the cache;
@@ -64,25 +64,23 @@ def keep(m: Cells, w: Cells, memory: int, work: int, column: int, first: int, co
                     kept[row] = w[plane + stage + row * pitch]
 
 
-# What a start waits for first, what else it waits for, and what a departure waits for.
-ONE, TWO, HELD = range(3)
-
-
 @inlined
 def is_looked_up(m: Cells, kind: int) -> bool:
     """Whether stages find this kind of wait in places of their own."""
-    return m[m[col.WAITS] + kind * col.WAIT_COLUMNS + col.PLACES] != 0
+    return m[m[col.WAITS] + kind * col.WAIT_COLUMNS + col.LISTS] != 0
 
 
 @called
-def look_up(m: Cells, w: Cells, kind: int, row: int) -> None:
-    """The latest time that each stage waits for in a row, side by side."""
-    to, begins = m[col.LOOKED_UP] + kind * m[col.PITCH], m[m[col.WAITS] + kind * col.WAIT_COLUMNS + col.PLACES]
+def look_up(m: Cells, w: Cells, kind: int, first: int, row: int) -> None:
+    """The latest time that each stage waits for in a row of the tile that begins at row ``first``, side by side."""
+    to, lists = m[col.LOOKED_UP] + kind * m[col.PITCH], m[m[col.WAITS] + kind * col.WAIT_COLUMNS + col.LISTS]
     for stage in range(m[col.STAGES]):
-        first = m[begins + stage]
-        latest = w[row + m[first]]
-        for place in range(first + 1, m[begins + stage + 1]):
-            latest = max(latest, w[row + m[place]])
+        latest = 0
+        for wait in range(m[lists + stage], m[lists + stage + 1], col.LISTED_COLUMNS):
+            time = w[row * m[col.PITCH] + m[wait + col.PLACE]]
+            if first + row >= m[wait + col.SINCE]:
+                time += m[wait + col.PLUS]
+            latest = max(latest, time)
         w[to + stage] = latest
 
 
@@ -95,29 +93,34 @@ def waited_for(m: Cells, work: int, kind: int) -> int:
 
 
 @called
-def wave(m: Cells, w: Cells, work: int, count: int) -> None:
+def wave(m: Cells, w: Cells, work: int, first: int, count: int) -> None:
     """The rows of a tile.
 
     All facts are read in front of the loop: the compiler cannot know that rows are not written over them.
     """
-    vectors, pitch, step = m[col.VECTORS], m[col.PITCH], m[col.PITCH] * BYTES
-    looks_one, looks_two, looks_held = is_looked_up(m, ONE), is_looked_up(m, TWO), is_looked_up(m, HELD)
-    one, two, held = waited_for(m, work, ONE), waited_for(m, work, TWO), waited_for(m, work, HELD)
-    one_step, two_step, held_step = step * (not looks_one), step * (not looks_two), step * (not looks_held)
+    vectors, step = m[col.VECTORS], m[col.PITCH] * BYTES
+    looks_departed, looks_one = is_looked_up(m, col.DEPARTED), is_looked_up(m, col.ONE)
+    looks_two, looks_held = is_looked_up(m, col.TWO), is_looked_up(m, col.HELD)
+    departed, departed_step = waited_for(m, work, col.DEPARTED), step * (not looks_departed)
+    one, one_step = waited_for(m, work, col.ONE), step * (not looks_one)
+    two, two_step = waited_for(m, work, col.TWO), step * (not looks_two)
+    held, held_step = waited_for(m, work, col.HELD), step * (not looks_held)
     start, end = work + (m[col.STARTS] + LANES) * BYTES, work + (m[col.ENDS] + LANES) * BYTES
     times, mask = work + (m[col.TIMES] + LANES) * BYTES, work + m[col.MASK] * BYTES
     for row in range(count):
+        if looks_departed:
+            look_up(m, w, col.DEPARTED, first, row)
         if looks_one:
-            look_up(m, w, ONE, row * pitch)
+            look_up(m, w, col.ONE, first, row)
         if looks_two:
-            look_up(m, w, TWO, row * pitch)
+            look_up(m, w, col.TWO, first, row)
         if looks_held:
-            look_up(m, w, HELD, row * pitch)
+            look_up(m, w, col.HELD, first, row)
         for vector in range(vectors):
             lane = vector * LANES * BYTES
             here = row * step + lane
             fire(
-                end + here - step,
+                departed + row * departed_step + lane,
                 one + row * one_step + lane,
                 two + row * two_step + lane,
                 held + row * held_step + lane,
@@ -138,12 +141,12 @@ def look_back(m: Cells, w: Cells, plane: int, count: int) -> None:
 
 @called
 def all_waves(m: Cells, w: Cells, memory: int, work: int) -> None:
-    """All firings of all stages."""
+    """All firings of all stages, tile by tile."""
     rows = m[col.FIRINGS] + m[col.DEEPEST]
     for first in range(0, rows, m[col.ROWS]):
         count = min(m[col.ROWS], rows - first)
         fetch(m, w, memory, work, first, count)
-        wave(m, w, work, count)
+        wave(m, w, work, first, count)
         for kind in range(col.KEPT_START, col.KEPT_END + 1):
             keep(m, w, memory, work, m[col.COLUMNS] + kind * col.COLUMN_COLUMNS, first, count)
         look_back(m, w, m[col.STARTS], count)

@@ -3,19 +3,18 @@
 In a plan in which every actor has its resource to itself, no server is shared and nothing is dropped, the start of a
 firing is a maximum of earlier starts and ends, and its end a sum: a max-plus recurrence (F. Baccelli, G. Cohen, G. J.
 Olsder, J.-P. Quadrat, "Synchronization and Linearity", 1992, chapter 2). Where all actors fire equally often and move
-one token a firing (a marked graph), the recurrence reaches back by constant distances and is evaluated block by
-block; else every actor is driven as far as the times that it depends on are known.
+one token a firing (a marked graph), the recurrence reaches back by constant distances and is evaluated as a
+wavefront; else, and where its actors are too tightly coupled for that, every actor is driven as far as the times that
+it depends on are known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from simulator.engine.chase import chase
-from simulator.engine.marked_graph import run_marked_graph
-from simulator.plan import Actor, Ints, Plan
+from simulator.engine.marked_graph import marked_graph
+from simulator.plan import Actor, Plan
 from simulator.trace import Trace
 
 
@@ -46,18 +45,12 @@ def _has_late_state(plan: Plan, actor: Actor) -> bool:
 
 def run_static_order(plan: Plan) -> Trace | None:
     """The Trace of a plan whose order is static; None if it does not run to its end (the event loop then tells why)."""
-    return run_marked_graph(plan) or run_chase(plan)
-
-
-def run_chase(plan: Plan) -> Trace | None:
-    """The same for any rates: each actor as far as the times that it depends on are known."""
-    found = chase(plan)
-    how = "each actor as far as the times it depends on are known"
-    return None if found is None else complete_trace(plan, *found, how)
-
-
-def complete_trace(plan: Plan, start: Sequence[Ints], served: Sequence[Ints], end: Sequence[Ints], how: str) -> Trace:
-    """The Trace of a run in which everything has departed."""
+    found, how = marked_graph(plan), "a marked graph, as a wavefront"
+    if found is None:
+        found, how = chase(plan), "each actor as far as the times it depends on are known"
+    if found is None:
+        return None
+    start, served, end = found
     nothing = {n: np.broadcast_to(np.zeros((), dtype=np.bool_), n) for n in {actor.firings for actor in plan.actors}}
     void = tuple(nothing[actor.firings] for actor in plan.actors)
     now = max((int(column[-1]) for column in end if column.size), default=0)

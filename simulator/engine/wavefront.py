@@ -1,4 +1,4 @@
-"""Plain stages of a marked graph as a wavefront: many firings at a time, none of which needs another.
+"""The stages of a marked graph as a wavefront: many firings at a time, none of which needs another.
 
 Firing ``k`` of stage ``i`` stands in row ``k + level(i)``; levels are such that whatever a firing waits for stands in
 an earlier row. There are such levels unless the stages of some circle have less than one token a stage between them,
@@ -21,22 +21,30 @@ LANES = 4
 """Stages that are looked at together; :mod:`simulator.engine._vectors` has the same, and loads numba."""
 
 _FEWEST_ROWS = 64
-_MOST_CELLS = 1 << 17
-"""Of the work: more would not stay in the cache next to the processor."""
+_MOST_CELLS = 1 << 20
+"""Of the work: more would not stay in the cache."""
+
+
+_Listed = tuple[int, int, int]
 
 
 class Wait(NamedTuple):
-    """A time that a firing waits for: the start, or else the departure, of firing ``k - lag`` of a stage."""
+    """A time that a firing waits for: the start, or else the departure, of firing ``k - lag`` of a stage.
+
+    Where there is such a firing, ``plus`` is added to it.
+    """
 
     stage: int
     lag: int
-    is_start: bool
+    is_start: bool = False
+    plus: int = 0
 
 
 class Stage(NamedTuple):
-    """A stage with one firing under way at most.
+    """A stage: what its firings wait for, how long they take, and what is kept of them.
 
     ``starts`` are the times that the start of a firing waits for, ``holds`` those that its departure waits for.
+    Firings start and depart in order; where it does not ``overlap``, a start also waits for the departure before.
     ``times`` holds a service time for each firing or one for all. ``start`` and ``end`` are the columns to be filled;
     None where nobody asks for them.
     """
@@ -46,10 +54,11 @@ class Stage(NamedTuple):
     times: Ints
     start: Ints | None
     end: Ints | None
+    overlaps: bool = False
 
 
 def run_wavefront(stages: Sequence[Stage], firings: int) -> bool:
-    """Fill the columns of all stages, which come in topological order; False if they are too tightly coupled."""
+    """Fill the columns of all stages; False if they are too tightly coupled, or look back too far."""
     from simulator.engine._kernel import run_waves
 
     level = _levels(stages)
@@ -62,7 +71,7 @@ def run_wavefront(stages: Sequence[Stage], firings: int) -> bool:
     rows = max(_FEWEST_ROWS, -(-2 * history // LANES) * LANES)
     vectors = -(-len(stages) // LANES)
     pitch = (vectors + 1) * LANES
-    heights = (1, 3, history + rows, history + rows, rows)
+    heights = (1, col.KINDS, history + rows, history + rows, rows)
     if sum(heights) * pitch > _MOST_CELLS:
         return False
     places = np.cumsum((0, *heights)) * pitch
@@ -87,7 +96,7 @@ def _levels(stages: Sequence[Stage]) -> list[int] | None:
     """The least levels; None if there are none (longest paths: a circle that gains would go on for ever)."""
     waits = [[(w.stage, 1 - w.lag) for w in chain(stage.starts, stage.holds)] for stage in stages]
     level = [0] * len(stages)
-    for _ in range(len(stages) + 1):
+    while max(level) < len(stages):
         before = level.copy()
         for stage, wanted in enumerate(waits):
             for other, apart in wanted:
@@ -98,35 +107,45 @@ def _levels(stages: Sequence[Stage]) -> list[int] | None:
 
 
 def _place_waits(memory: Memory, stages: Sequence[Stage], level: list[int], run: Ints) -> int:
-    """The table of the three kinds of waits: the first of a start, the rest of them, and those of a departure."""
+    """The table of the kinds of waits."""
     pitch = int(run[col.PITCH])
     planes = {True: int(run[col.STARTS]) + LANES, False: int(run[col.ENDS]) + LANES}
 
-    def places(stage: int, waits: Iterable[Wait]) -> list[int]:
-        return [planes[w.is_start] + w.stage - (level[stage] - level[w.stage] + w.lag) * pitch for w in waits]
+    def listed(stage: int, waits: Iterable[Wait]) -> list[_Listed]:
+        return [
+            (
+                planes[wait.is_start] + wait.stage - (level[stage] - level[wait.stage] + wait.lag) * pitch,
+                wait.plus,
+                level[stage] + wait.lag,
+            )
+            for wait in waits
+        ]
 
+    before = [listed(i, (Wait(i, 1, stage.overlaps),)) for i, stage in enumerate(stages)]
     kinds = (
-        [places(i, stage.starts[:1]) for i, stage in enumerate(stages)],
-        [places(i, stage.starts[1:]) for i, stage in enumerate(stages)],
-        [places(i, stage.holds) for i, stage in enumerate(stages)],
+        before,
+        [listed(i, stage.starts[:1]) for i, stage in enumerate(stages)],
+        [listed(i, stage.starts[1:]) for i, stage in enumerate(stages)],
+        [listed(i, (*stage.holds, Wait(i, 1)) if stage.overlaps else stage.holds) for i, stage in enumerate(stages)],
     )
-    return memory.place(np.array([_place_kind(memory, kind, pitch, planes[False] - pitch) for kind in kinds]))
+    table = [_place_kind(memory, kind if any(kind) else before, before, pitch) for kind in kinds]
+    return memory.place(np.array(table, dtype=np.int64))
 
 
-def _place_kind(memory: Memory, places: list[list[int]], pitch: int, own: int) -> tuple[int, int]:
+def _place_kind(memory: Memory, kind: list[list[_Listed]], before: list[list[_Listed]], pitch: int) -> tuple[int, int]:
     """How a kind of wait is found.
 
     Where all stages find it in the same direction, as in a line of stages, it is read in place. A stage that has no
-    wait of this kind must then find a 0 there; else it waits for its own last departure, which it does anyway.
+    wait of this kind must then find a 0 there; else it waits once more for its firing before.
     """
-    shifts = {place - i for i, found in enumerate(places) for place in found} or {own}
-    if len(shifts) == 1:
+    shifts = {place - i for i, found in enumerate(kind) for place, _, _ in found}
+    if len(shifts) == 1 and not any(plus for found in kind for _, plus, _ in found):
         shift = shifts.pop()
-        lanes = [(shift + i) % pitch for i, found in enumerate(places) if not found]
-        if shift == own or all(not LANES <= lane < LANES + len(places) for lane in lanes):
+        lanes = [(shift + i) % pitch for i, found in enumerate(kind) if not found]
+        if not any(LANES <= lane < LANES + len(kind) for lane in lanes):
             return shift, 0
-    lists = [found or [own + i] for i, found in enumerate(places)]
-    begins = np.cumsum([0, *map(len, lists)], dtype=np.int64)
+    lists = [found or before[i] for i, found in enumerate(kind)]
+    begins = np.cumsum([0, *map(len, lists)], dtype=np.int64) * col.LISTED_COLUMNS
     begins += memory.place(np.array(list(chain.from_iterable(lists)), dtype=np.int64))
     return 0, memory.place(begins)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from simulator.engine.chase import chase
 from simulator.engine.compiled import run_compiled
-from simulator.engine.marked_graph import run_marked_graph
-from simulator.engine.static_order import run_chase, run_static_order, why_not_static
+from simulator.engine.marked_graph import marked_graph
+from simulator.engine.static_order import run_static_order, why_not_static
 from simulator.errors import DeadlockError
 from simulator.plan import Actor, Channel, Discipline, Input, Output, Plan, Series
+from simulator.series import Ints
 from simulator.trace import Trace
 from tests.engine.mobilenet import mobilenet
 from tests.engine.periodic_plans import periodic_plans
@@ -29,11 +32,11 @@ def alone(drawn: Plan) -> Plan:
     return replace(drawn, actors=tuple(replace(one, resource=None, flows=()) for one in drawn.actors))
 
 
-def assert_same(one: Trace, other: Trace) -> None:
-    for column in ("start", "served", "end", "void"):
-        for index, (a, b) in enumerate(zip(getattr(one, column), getattr(other, column), strict=True)):
+def assert_same(expected: Trace, found: tuple[Sequence[Ints], ...] | None) -> None:
+    assert found is not None
+    for column, own in zip(("start", "served", "end"), found, strict=True):
+        for index, (a, b) in enumerate(zip(getattr(expected, column), own, strict=True)):
             assert np.array_equal(a, b), (column, index, a, b)
-    assert one.now == other.now
 
 
 def check(drawn: Plan) -> None:
@@ -45,11 +48,15 @@ def check(drawn: Plan) -> None:
     except DeadlockError:
         assert run_static_order(drawn) is None
         return
-    chased, marked = run_chase(drawn), run_marked_graph(drawn)
-    assert chased is not None
-    assert_same(expected, chased)
+    assert_same(expected, chase(drawn))
+    marked = marked_graph(drawn)
     if marked is not None:
         assert_same(expected, marked)
+    trace = run_static_order(drawn)
+    assert trace is not None
+    assert_same(expected, (trace.start, trace.served, trace.end))
+    assert all(np.array_equal(a, b) for a, b in zip(trace.void, expected.void, strict=True))
+    assert trace.now == expected.now
 
 
 @settings(max_examples=250, suppress_health_check=UNHURRIED)
@@ -114,7 +121,7 @@ def test_marked_graphs(drawn: Plan) -> None:
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 7, 600])
 @pytest.mark.parametrize("rule", list(Discipline))
 @pytest.mark.parametrize("firings", [1, 2, 5, 1301])
-def test_pipelines_of_any_depth_in_blocks(depth: int, rule: Discipline, firings: int) -> None:
+def test_pipelines_of_any_depth(depth: int, rule: Discipline, firings: int) -> None:
     random = np.random.default_rng(depth)
     line = plan(
         actor("a", firings, 3, writes={0: 1}),
@@ -122,21 +129,22 @@ def test_pipelines_of_any_depth_in_blocks(depth: int, rule: Discipline, firings:
         actor("c", firings, 4, reads={1: 1}),
         channels=[depth, depth], discipline=rule,
     )  # fmt: skip
-    found = run_marked_graph(line) if firings > 1 else run_static_order(line)
-    assert found is not None
-    assert_same(found, run_compiled(line, path="events"))
+    check(line)
 
 
-def drawn_line(depths: list[int], firings: int, rule: Discipline, released: bool = False) -> Plan:
-    """A line of stages with service times drawn anew for each, FIFOs of the given depths, and perhaps releases."""
+def drawn_line(depths: list[int], firings: int, rule: Discipline, kind: str = "plain") -> Plan:
+    """A line of stages with service times drawn anew for each, FIFOs of the given depths."""
     random = np.random.default_rng(len(depths) + firings)
     channels = len(depths)
+    releases = np.sort(random.integers(0, 9 * firings, firings)).tolist()
     return plan(
         *(
             actor(
                 f"stage{i}", firings, random.integers(0, 9, firings).tolist() if i % 3 else 4,
                 reads={i - 1: 1} if i else {}, writes={i: 1} if i < channels else {},
-                release=np.sort(random.integers(0, 9 * firings, firings)).tolist() if released and not i else 0,
+                release=releases if kind == "released" and not i else 0,
+                latency=3 + i if kind == "travelling" else 0,
+                concurrency=(1, 3, firings)[i % 3] if kind == "overlapping" else 1,
             )
             for i in range(channels + 1)
         ),
@@ -146,16 +154,13 @@ def drawn_line(depths: list[int], firings: int, rule: Discipline, released: bool
 
 @pytest.mark.parametrize("rule", list(Discipline))
 @pytest.mark.parametrize("depths", [[2] * 3, [2] * 9, [64] * 12, [5, 2, 9, 2, 3, 70, 2, 4]])
-@pytest.mark.parametrize("released", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "released", "travelling", "overlapping"])
 def test_lines_run_as_a_wavefront_whatever_their_length_and_depths(
-    rule: Discipline, depths: list[int], released: bool
+    rule: Discipline, depths: list[int], kind: str
 ) -> None:
     for firings in (2, 65, 700):
-        line = drawn_line(depths, firings, rule, released)
-        found = run_marked_graph(line)
-        assert found is not None
-        assert found.reason.startswith("static order (a marked graph, as a wavefront)")
-        assert_same(found, run_compiled(line, path="events"))
+        line = drawn_line(depths, firings, rule, kind)
+        assert_same(run_compiled(line, path="events"), marked_graph(line))
 
 
 def test_a_fork_that_is_joined_later_runs_as_a_wavefront_with_all_that_it_waits_for() -> None:
@@ -177,18 +182,13 @@ def test_a_fork_that_is_joined_later_runs_as_a_wavefront_with_all_that_it_waits_
         ),
     )
     for one in (fork, mixed):
-        found = run_marked_graph(one)
-        assert found is not None
-        assert "wavefront" in found.reason
-        assert_same(found, run_compiled(one, path="events"))
+        assert_same(run_compiled(one, path="events"), marked_graph(one))
 
 
 def test_stages_with_one_token_between_them_are_too_close_for_a_wavefront() -> None:
     line = drawn_line([4, 1, 4], 50, Discipline.BLOCKING_AFTER_SERVICE)
-    found = run_marked_graph(line)
-    assert found is not None
-    assert "in blocks" in found.reason
-    assert_same(found, run_compiled(line, path="events"))
+    assert marked_graph(line) is None
+    check(line)
 
 
 def test_what_keeps_a_plan_from_the_static_order_is_named() -> None:
@@ -210,5 +210,5 @@ def test_a_state_that_never_fits_is_left_to_the_event_loop() -> None:
     # The actor needs two tokens of room on its own channel, and frees one of two.
     state = actor("a", 3, 2, reads={0: 1}, writes={0: [2, 1, 1]})
     looped = plan(state, channels=[(2, 1)])
-    assert run_chase(looped) is not None
-    assert run_chase(replace(looped, channels=(Channel("channel0", 1, 1),))) is None
+    assert chase(looped) is not None
+    assert chase(replace(looped, channels=(Channel("channel0", 1, 1),))) is None
