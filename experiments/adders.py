@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from experiments.common import options
+from experiments.common import natural, options, script
 from experiments.variants import MARKS, finish, measure, panels, show
-from simulator import Platform, UserError, load_network, load_platform, simulate
+from simulator import Platform, load_network, load_platform, simulate
 from simulator.elements.streaming.adders import STYLES, adder_tree_depth, adder_tree_luts
 from simulator.mapping import LayerRule, MappingRules
 from simulator.report.style import GREY, PALETTE
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+OPERANDS = (3, 9, 18, 32, 64, 96, 144, 288, 576)
 _SAMOS_ALMS = {2: 2, 4: 5, 8: 9, 16: 17, 32: 33, 64: 65, 128: 129}
 """Operands: ALMs of pipelined multi-operand adders, SAMOS 2018 (its table of results, Quartus 16.1). That parameter n
 stands for 2^n operands is read off the growth of the figures."""
@@ -151,27 +152,23 @@ def _draw_trees(axis: Axes, trees: pd.DataFrame, bits: int) -> None:
     axis.legend(frameon=False)
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Count, run, write the table and the figure, print the answer."""
     import pandas as pd
 
     parser = options(__doc__, "runs/adders")
-    parser.add_argument("--operands", nargs="+", type=int, default=[3, 9, 18, 32, 64, 96, 144, 288, 576], metavar="Q")
-    parser.add_argument("--bits", type=int, default=4, help="bits of an operand (4)")
+    parser.add_argument("--operands", nargs="+", type=natural, default=OPERANDS, metavar="Q")
+    parser.add_argument("--bits", type=natural, default=4, help="bits of an operand (4)")
     parser.add_argument("--platform", default="zcu104", help="with an 'fpga' and a 'cpu' (zcu104)")
     parser.add_argument("--network", default="alexnet", help="network of the zoo (alexnet)")
-    parser.add_argument("--width", type=int, default=4, help="bits of its weights and activations (4)")
-    parser.add_argument("--frames", type=int, default=3, help="frames a run (3)")
+    parser.add_argument("--width", type=natural, default=4, help="bits of its weights and activations (4)")
+    parser.add_argument("--frames", type=natural, default=3, help="frames a run (3)")
     given = parser.parse_args(arguments)
-    try:
-        platform, network = (
-            load_platform(given.platform),
-            quantise(load_network(given.network), given.width, given.width),
-        )
-        parts = [trees(given.operands, given.bits), layers_of(platform, network, "fpga")]
-        table = pd.concat([*parts, runs(platform, network, "fpga", "cpu", given.frames)], ignore_index=True)
-    except UserError as error:
-        parser.error(str(error))
+    platform = load_platform(given.platform)
+    network = quantise(load_network(given.network), given.width, given.width)
+    parts = [trees(given.operands, given.bits), layers_of(platform, network, "fpga")]
+    table = pd.concat([*parts, runs(platform, network, "fpga", "cpu", given.frames)], ignore_index=True)
     show(
         table[table["what"] == "tree"].pivot(index="operands", columns="name", values="lut").reset_index(),
         ["operands", *STYLES],

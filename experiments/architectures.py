@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platforms
-from experiments.common import options
+from experiments.common import natural, options, script
 from simulator import Platform, UserError, load_network, load_platform, simulate
 from simulator.mapping import MappingRules
-from simulator.report.style import GREY, element_colours
+from simulator.report.style import GREY, blank_figure, element_colours
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,15 +159,12 @@ def finding(table: pd.DataFrame) -> str:
 
 def plot(table: pd.DataFrame, path: Path) -> None:
     """A panel a network: throughput over energy a frame, a numbered mark a candidate."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     networks = list(dict.fromkeys(table["network"]))
     done = table[table["refused"].isna()]
     numbers = {name: k for k, name in enumerate(dict.fromkeys(done["candidate"]), start=1)}
-    figure = Figure(figsize=(12, 4.2 * ((len(networks) + 1) // 2)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(12, 4.2 * ((len(networks) + 1) // 2))
     grid = figure.add_gridspec(1, 2, width_ratios=(4, 1.2))
     panels, key = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     axes = panels.subplots((len(networks) + 1) // 2, 2, squeeze=False, sharex=True, sharey=True)
@@ -222,19 +219,17 @@ def _is_near(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return all(abs(math.log10(a / b)) < limit for a, b, limit in zip(one, other, (0.15, 0.1), strict=True))
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run them all, write the table and the figure, print the answer."""
     parser = options(__doc__, "runs/architectures")
-    parser.add_argument("--frames", type=int, default=24, help="frames a run (24)")
+    parser.add_argument("--frames", type=natural, default=24, help="frames a run (24)")
     parser.add_argument(
         "--platforms", nargs="+", default=platforms.names(), metavar="NAME", help="all of the catalogue"
     )
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NAME", help=" ".join(NETWORKS))
     given = parser.parse_args(arguments)
-    try:
-        table = table_of(given.platforms, given.networks, given.frames, given.seed)
-    except UserError as error:
-        parser.error(str(error))
+    table = table_of(given.platforms, given.networks, given.frames, given.seed)
     given.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(given.out / "architectures.csv", index=False)
     plot(table, given.out / "architectures.png")

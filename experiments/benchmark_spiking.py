@@ -12,11 +12,11 @@ import argparse
 import json
 import resource
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from experiments.common import folder, natural, seed
 from simulator.elements.mesh import Mesh
 from simulator.elements.mesh_timing import PacketWalk, schedule
 from simulator.elements.placement import place
@@ -100,11 +100,11 @@ def _peak_mib() -> float:
 def main() -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--rate", type=float, default=0.0195, help="spikes a neuron and step")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=None, help="folder for benchmark_spiking.json")
+    parser.add_argument("--steps", type=natural, default=500, help="time steps a run (500)")
+    parser.add_argument("--rate", type=float, default=0.0195, help="spikes a neuron and step (0.0195)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of everything random (0)")
+    parser.add_argument("--repeats", type=natural, default=3, help="runs of which the quickest counts (3)")
+    parser.add_argument("--out", type=folder, help="folder for benchmark_spiking.json")
     arguments = parser.parse_args()
     network, scene = gesture_network(arguments.seed, arguments.steps, arguments.rate)
     print(f"{network.neurons} neurons, {network.synapses} synapses, {arguments.steps} steps")

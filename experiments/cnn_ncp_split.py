@@ -15,7 +15,6 @@ end answers the question for each platform in one sentence.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.common import natural, options, script
 from simulator.mapping import LayerRule, MappingRules
 from simulator.platform import Platform, load_platform
 from simulator.platform.routes import dma_between
@@ -197,14 +197,10 @@ def _best(rows: pd.DataFrame) -> pd.Series[Any]:
 
 def plot(table: pd.DataFrame, solver: str, path: Path) -> None:
     """Latency of every split, p50 to p99, a panel a platform."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from simulator.report.style import element_colours
+    from simulator.report.style import blank_figure, element_colours
 
     names = list(dict.fromkeys(table["platform"]))
-    figure = Figure(figsize=(13.0, 7.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(13.0, 7.5)
     panels = figure.subplots(1, len(names), squeeze=False)[0]
     for panel, name in zip(panels, names, strict=True):
         platform = load_platform(name)
@@ -248,13 +244,12 @@ def _model(platform: Platform, element: str) -> str:
     return platform.processing_elements[element].config.model
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run every split and write table, figure and answers."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=240, help="frames of each run (default 240)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of jitter, sensor and weights (default 0)")
+    parser = options(__doc__, "runs/cnn_ncp_split")
+    parser.add_argument("--frames", type=natural, default=240, help="frames of each run (240)")
     parser.add_argument("--platform", action="append", choices=PLATFORMS, help="only this one; may be repeated")
-    parser.add_argument("--out", type=Path, default=Path("runs/cnn_ncp_split"), help="folder for table and figures")
     given = parser.parse_args(arguments)
     import pandas as pd
 

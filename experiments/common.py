@@ -7,9 +7,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from simulator import files
+from simulator.errors import UserError
 from simulator.report.style import GREY, STATE_LOOK, element_colours, lighter
 
 if TYPE_CHECKING:
@@ -24,12 +27,67 @@ if TYPE_CHECKING:
 MAPPINGS = Path(__file__).with_name("mappings")
 
 
+class Main(Protocol):
+    """A script's main: what stands behind its name on the command line, unless given."""
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> None: ...
+
+
 def options(doc: str | None, out: str) -> argparse.ArgumentParser:
     """The options that every script has: an output folder and a seed; ``doc`` is the script's own docstring."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(out), help=f"folder for tables and figures ({out})")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (0)")
+    parser.add_argument("--out", type=folder, default=Path(out), help=f"folder for tables and figures ({out})")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of everything random (0)")
     return parser
+
+
+def folder(text: str) -> Path:
+    """The type of options that name a folder to write to."""
+    try:
+        path = files.place(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"'{text}' is a file; name a folder")
+    return path
+
+
+def natural(text: str) -> int:
+    """The type of options that count something: a whole number from 1."""
+    return _whole(text, 1)
+
+
+def seed(text: str) -> int:
+    """The type of options that seed something random: a whole number from 0."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from {least} on")
+    return int(text)
+
+
+def script(main: Main) -> Main:
+    """Makes a script's main tell the user's mistakes without a traceback, and leave with exit code 2 then."""
+
+    @wraps(main)
+    def told(arguments: Sequence[str] | None = None) -> None:
+        try:
+            main(arguments)
+        except UserError as error:
+            print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr)
+            raise SystemExit(2) from error
+
+    return told
+
+
+def conclude(out: Path, name: str, table: pd.DataFrame, answer: str) -> None:
+    """Writes a script's table and its answer, and prints the answer."""
+    out.mkdir(parents=True, exist_ok=True)
+    table.to_csv(out / f"{name}.csv", index=False)
+    (out / "answer.txt").write_text(answer + "\n", encoding="utf-8")
+    print(answer)
 
 
 @contextmanager

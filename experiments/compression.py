@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from experiments.common import options
+from experiments.common import natural, options, script
 from experiments.variants import MARKS, finish, measure, panels, show
-from simulator import UserError, load_network, load_platform
+from simulator import load_network, load_platform
 from simulator.mapping import MappingRules
 from simulator.report.style import PALETTE
 from workloads.accuracy import accuracy_text
@@ -127,6 +127,7 @@ def plot(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run them all, write the table and the figure, print the answer."""
     parser = options(__doc__, "runs/compression")
@@ -140,13 +141,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="NAME",
         help=" ".join(PLATFORMS),
     )
-    parser.add_argument("--frames", type=int, default=4, help="frames a run (4)")
+    parser.add_argument("--frames", type=natural, default=4, help="frames a run (4)")
     given = parser.parse_args(arguments)
-    try:
-        boards = {name: PLATFORMS[name] for name in given.platforms}
-        table = table_of(given.networks, boards, given.frames, given.seed)
-    except UserError as error:
-        parser.error(str(error))
+    boards = {name: PLATFORMS[name] for name in given.platforms}
+    table = table_of(given.networks, boards, given.frames, given.seed)
     columns = ["network", "platform", "stage", "size_percent", "published_percent", "speedup", "throughput_fps"]
     show(table, [*columns, "energy_per_frame_mj", "top1"])
     finish(plot(table), table, finding(table), given.out, "compression")

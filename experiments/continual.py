@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.common import options, step
+from experiments.common import natural, options, script, step
 from experiments.dynamic_common import (
     COLOURS,
     GPU,
@@ -42,7 +42,6 @@ from simulator.platform import load_platform
 from simulator.report.style import BLACK, GREY
 from simulator.result import Result
 from workloads.generators.growth import expandable_stream, progressive_stream
-from workloads.generators.static import static_stream
 from workloads.network import Network, load_network
 from workloads.tokens import TokenStream
 
@@ -145,24 +144,17 @@ def draw_memory(axis: Axes, table: pd.DataFrame) -> None:
     plain(axis)
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Let the networks grow, write tables and figure, print the answers."""
     parser = options(__doc__, "runs/continual")
-    parser.add_argument("--frames", type=int, default=192, help="frames a run (192)")
-    parser.add_argument("--tasks", type=int, default=3, help="tasks of a run (3)")
-    parser.add_argument("--most", type=int, default=12, help="tasks to try until the memory is full (12)")
+    parser.add_argument("--frames", type=natural, default=192, help="frames a run (192)")
+    parser.add_argument("--tasks", type=natural, default=3, help="tasks of a run (3)")
+    parser.add_argument("--most", type=natural, default=12, help="tasks to try until the memory is full (12)")
     given = parser.parse_args(arguments)
     network = load_network("m-cifarnet")
     table = study(
-        [
-            Method(
-                name,
-                network,
-                grow(network, given.frames, given.seed, given.tasks),
-                static_stream(network, given.frames),
-            )
-            for name, grow in GROWTHS.items()
-        ]
+        [Method(name, network, grow(network, given.frames, given.seed, given.tasks)) for name, grow in GROWTHS.items()]
     )
     with step("pace of each task"):
         by_task = paces(network, given.frames, given.seed, given.tasks)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
-from experiments.common import options
+from experiments.common import natural, options, script
 from experiments.variants import finish, panels, show
 from simulator import Platform, UserError, load_network, load_platform
 from simulator.algorithms import algorithm_times
@@ -178,21 +178,19 @@ _SHORT = {
 }  # fmt: skip
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run them all, write the tables and the figure, print the answer."""
     parser = options(__doc__, "runs/data_ordering")
     parser.add_argument("--platforms", nargs="+", default=["raspberry-pi-4", "server-2core-avx512"], metavar="NAME")
     parser.add_argument("--kernels", nargs="+", default=list(KERNELS), metavar="HxW")
-    parser.add_argument("--channels", nargs="+", type=int, default=[16, 64, 256], metavar="C")
-    parser.add_argument("--maps", nargs="+", type=int, default=[14, 28, 56], metavar="N")
-    parser.add_argument("--strides", nargs="+", type=int, default=[1, 2], metavar="S")
+    parser.add_argument("--channels", nargs="+", type=natural, default=[16, 64, 256], metavar="C")
+    parser.add_argument("--maps", nargs="+", type=natural, default=[14, 28, 56], metavar="N")
+    parser.add_argument("--strides", nargs="+", type=natural, default=[1, 2], metavar="S")
     parser.add_argument("--networks", nargs="*", default=["vgg-16", "resnet-18", "squeezenet-1.1"], metavar="NAME")
     given = parser.parse_args(arguments)
-    try:
-        table = table_of(given.platforms, shapes(given.kernels, given.channels, given.maps, given.strides))
-        networks = networks_of(given.platforms, given.networks)
-    except UserError as error:
-        parser.error(str(error))
+    table = table_of(given.platforms, shapes(given.kernels, given.channels, given.maps, given.strides))
+    networks = networks_of(given.platforms, given.networks)
     given.out.mkdir(parents=True, exist_ok=True)
     if len(networks):
         show(networks, list(networks.columns))

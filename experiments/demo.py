@@ -20,8 +20,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.common import MAPPINGS, colours_of, draw_states, main_element, options, state_legend, step
+from experiments.common import (
+    MAPPINGS,
+    colours_of,
+    draw_states,
+    main_element,
+    natural,
+    options,
+    script,
+    state_legend,
+    step,
+)
 from simulator import Result, load_network, simulate
+from simulator.report.style import blank_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,10 +56,11 @@ CONTENDERS = (
 )
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the three, save everything, print the table and the finding."""
     parser = options(__doc__, "runs/demo")
-    parser.add_argument("--frames", type=int, default=32, help="frames to run on each platform (32)")
+    parser.add_argument("--frames", type=natural, default=32, help="frames to run on each platform (32)")
     given = parser.parse_args(arguments)
     network = load_network(NETWORK)
     results: dict[str, Result] = {}
@@ -142,11 +154,7 @@ def print_table(results: dict[str, Result]) -> None:
 
 def plot(results: dict[str, Result], path: Path) -> None:
     """Three bars for each figure of merit above; below, what every resource did over time, on one time axis."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 6.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(9, 6.6)
     grid = figure.add_gridspec(2, 1, height_ratios=(1, 2.4))
     upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     looks = {title: colours_of(result)[main_element(result)] for title, result in results.items()}

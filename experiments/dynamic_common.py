@@ -18,7 +18,7 @@ import numpy as np
 
 from experiments.common import step
 from simulator.mapping import FifoRule, LayerRule, MappingRules
-from simulator.report.style import GREEN, ORANGE, VERMILION, lighter
+from simulator.report.style import GREEN, ORANGE, VERMILION, blank_figure, lighter
 from simulator.result import Result
 from simulator.simulation import simulate
 from workloads.generators.static import static_stream
@@ -126,13 +126,10 @@ def figures(target: Target, stream: TokenStream, rules: MappingRules | None = No
     }
 
 
-def compare(
-    stream: TokenStream, network: Network, targets: Sequence[Target] = TARGETS, *, dense: TokenStream | None = None
-) -> list[dict[str, Any]]:
-    """Figures of each target beside the dense network on it, a row each; ``dense`` where that is not the network as
-    it is."""
-    plain = dense or static_stream(network, stream.frames)
-    saved = work_saved(stream, plain.network)
+def compare(stream: TokenStream, network: Network, targets: Sequence[Target] = TARGETS) -> list[dict[str, Any]]:
+    """Figures of each target beside the dense network on it, a row each."""
+    plain = static_stream(network, stream.frames)
+    saved = work_saved(stream, network)
     rows = []
     for target in targets:
         before = throughput(run(target, plain))
@@ -174,15 +171,11 @@ def _saving(saved: float) -> str:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to make a network dynamic: what it is called, the network as it is, and the frames that it makes of it.
-
-    ``dense`` is the stream that it is compared with; the network itself unless given.
-    """
+    """A way to make a network dynamic: what it is called, the network as it is, and the frames that it makes of it."""
 
     name: str
     network: Network
     stream: TokenStream
-    dense: TokenStream | None = None
 
 
 def study(methods: Sequence[Method], targets: Sequence[Target] = TARGETS) -> pd.DataFrame:
@@ -192,7 +185,7 @@ def study(methods: Sequence[Method], targets: Sequence[Target] = TARGETS) -> pd.
     rows = []
     for method in methods:
         with step(f"{method.name} of {method.network.name}"):
-            found = compare(method.stream, method.network, targets, dense=method.dense)
+            found = compare(method.stream, method.network, targets)
         rows += [{"method": method.name, "network": method.network.name, **row} for row in found]
     return pd.DataFrame(rows)
 
@@ -251,11 +244,7 @@ def plain(axis: Axes) -> None:
 
 def new_figure(title: Sequence[str], width: float = 11.5, height: float = 5.4) -> Figure:
     """A figure whose title states what was found."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(width, height)
     lines = [line for sentence in title for line in textwrap.wrap(sentence, int(width * 11.5))]
     figure.suptitle("\n".join(lines), fontsize="small", x=0.01, ha="left")
     return figure

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from experiments.common import options
+from experiments.common import natural, options, script
 from experiments.dynamic_common import (
     ASIC,
     COLOURS,
@@ -51,7 +51,6 @@ def methods(network: Network, frames: int, seed: int) -> list[Method]:
             f"filters of {layer} per {per}",
             network,
             dynamic_filters_stream(network, frames, seed=seed, layers=(layer,), per=per),
-            static_stream(network, frames),
         )
         for layer, per in WAYS
     ]
@@ -92,10 +91,11 @@ def draw_traffic(axis: Axes, table: pd.DataFrame) -> None:
     plain(axis)
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run every way, write tables and figure, print the answers."""
     parser = options(__doc__, "runs/dynamic_filters")
-    parser.add_argument("--frames", type=int, default=128, help="frames a run (128)")
+    parser.add_argument("--frames", type=natural, default=128, help="frames a run (128)")
     given = parser.parse_args(arguments)
     network = load_network("m-cifarnet")
     chosen = methods(network, given.frames, given.seed)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from experiments.common import options, step
+from experiments.common import natural, options, script, step
 from experiments.dynamic_common import (
     COLOURS,
     FPGA,
@@ -194,10 +194,11 @@ def finding(targets: pd.DataFrame, tried: pd.DataFrame) -> str:
     return f"{said[:-1]}; of the remedies '{best['remedy']}' helps most ({gained:+.0%})."
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run everything, write tables and figure, print the answer."""
     parser = options(__doc__, "runs/dynamic_pruning")
-    parser.add_argument("--frames", type=int, default=384, help="frames a run (384)")
+    parser.add_argument("--frames", type=natural, default=384, help="frames a run (384)")
     parser.add_argument("--network", default="m-cifarnet", help="a network of the zoo (m-cifarnet)")
     given = parser.parse_args(arguments)
     network = load_network(given.network)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.common import options
+from experiments.common import natural, options, script
 from experiments.dynamic_common import Method, answers, draw_gains, draw_latencies, finish, new_figure, study
 from workloads.generators.branches import early_exit_stream, hydra_stream, skip_stream
 from workloads.network import load_network
@@ -37,10 +37,11 @@ def methods(frames: int, seed: int, names: Sequence[str]) -> list[Method]:
 NAMES = ("BranchyNet", "SkipNet", "HydraNet")
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the methods, write table and figure, print the answers."""
     parser = options(__doc__, "runs/early_exit")
-    parser.add_argument("--frames", type=int, default=192, help="frames a run, a third of them for SkipNet (192)")
+    parser.add_argument("--frames", type=natural, default=192, help="frames a run, a third of them for SkipNet (192)")
     parser.add_argument(
         "--methods", nargs="+", default=list(NAMES), choices=NAMES, metavar="NAME", help=" ".join(NAMES)
     )

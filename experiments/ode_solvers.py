@@ -13,7 +13,6 @@ The figure shows work against error, and the latency tail.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from experiments.common import natural, options, script
 from simulator.lowered import Lowered
 from simulator.mapping import FifoRule, LayerRule, MappingRules
 from simulator.platform import load_platform
@@ -209,13 +209,9 @@ def ode_block(images: int, seed: int, channels: int) -> list[dict[str, Any]]:
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
     """Error against work, and the latency tail of each method."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from simulator.report.style import BLUE, ORANGE, VERMILION, blank_figure
 
-    from simulator.report.style import BLUE, ORANGE, VERMILION
-
-    figure = Figure(figsize=(12.0, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(12.0, 5.0)
     left, right = figure.subplots(1, 2)
     looks = {"fused": (BLUE, "o"), "euler": (VERMILION, "s"), "rk4": (ORANGE, "^"), "rk45": ("black", "D")}
     unstable = [row["method"] for row in rows if row["error"] > _DIVERGED]
@@ -244,14 +240,13 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run every solver and write tables and figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=400, help="frames of each run (default 400)")
-    parser.add_argument("--images", type=int, default=32, help="images of the ODE-Net (default 32)")
-    parser.add_argument("--channels", type=int, default=32, help="feature maps of its block (default 32; paper: 64)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of sensor, weights and images (default 0)")
-    parser.add_argument("--out", type=Path, default=Path("runs/ode_solvers"), help="folder for tables and figure")
+    parser = options(__doc__, "runs/ode_solvers")
+    parser.add_argument("--frames", type=natural, default=400, help="frames of each run (400)")
+    parser.add_argument("--images", type=natural, default=32, help="images of the ODE-Net (32)")
+    parser.add_argument("--channels", type=natural, default=32, help="feature maps of its block (32; paper: 64)")
     given = parser.parse_args(arguments)
     import pandas as pd
 

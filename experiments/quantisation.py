@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from experiments.common import options
+from experiments.common import natural, options, script
 from experiments.variants import MARKS, finish, measure, panels, show
 from simulator import Platform, UserError, load_network, load_platform
 from simulator.mapping import MappingRules
@@ -124,6 +124,7 @@ def plot(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run them all, write the table and the figure, print the answer."""
     parser = options(__doc__, "runs/quantisation")
@@ -131,14 +132,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--platforms", nargs="+", default=[f"{name}={model}" for name, model in PLATFORMS.items()], metavar="NAME=MODEL"
     )
     parser.add_argument("--networks", nargs="+", default=["mobilenet-v1", "resnet-18"], metavar="NAME")
-    parser.add_argument("--bits", nargs="+", type=int, default=[32, 16, 8, 4, 2, 1], metavar="B")
-    parser.add_argument("--frames", type=int, default=4, help="frames a run (4)")
+    parser.add_argument("--bits", nargs="+", type=natural, default=[32, 16, 8, 4, 2, 1], metavar="B")
+    parser.add_argument("--frames", type=natural, default=4, help="frames a run (4)")
     given = parser.parse_args(arguments)
-    try:
-        boards = dict(text.split("=", 1) if "=" in text else (text, "cpu") for text in given.platforms)
-        table = table_of(boards, given.networks, given.bits, given.frames, given.seed)
-    except UserError as error:
-        parser.error(str(error))
+    boards = dict(text.split("=", 1) if "=" in text else (text, "cpu") for text in given.platforms)
+    table = table_of(boards, given.networks, given.bits, given.frames, given.seed)
     show(
         table,
         ["network", "platform", "bits", "throughput_fps", "energy_per_frame_mj", "weight_bytes", "limited_by", "top1"],

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from experiments.common import options, step
+from experiments.common import conclude, natural, options, script, step
 from experiments.spiking import gesture
 from simulator.mapping import MappingRules
 from simulator.platform import load_platform
@@ -102,13 +102,9 @@ def answer(table: pd.DataFrame) -> str:
 
 def plot(results: dict[str, Result], title: str, path: Path) -> None:
     """Synaptic events and step times over the steps, one line a replay."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from simulator.report.style import BLUE, ORANGE, blank_figure
 
-    from simulator.report.style import BLUE, ORANGE
-
-    figure = Figure(figsize=(11.0, 5.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(11.0, 5.4)
     top, bottom = figure.subplots(2, 1, sharex=True)
     for (name, result), colour, style in zip(results.items(), (BLUE, ORANGE), ("-", "--"), strict=True):
         top.plot(events_per_step(result) / 1e3, color=colour, linestyle=style, linewidth=1.2, label=name)
@@ -121,10 +117,11 @@ def plot(results: dict[str, Result], title: str, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Replay both trains; write table, figure and answer."""
     parser = options(__doc__, "runs/spike_coding")
-    parser.add_argument("--steps", type=int, default=200, help="time steps (200)")
+    parser.add_argument("--steps", type=natural, default=200, help="time steps (200)")
     parser.add_argument("--activity", type=float, default=0.02, help="spikes a neuron and step (0.02)")
     given = parser.parse_args(arguments)
     import pandas as pd
@@ -146,13 +143,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with step(name):
             results[name] = simulate(platform, stream, MappingRules(element="chip"))
     table = pd.DataFrame([measure(name, result) for name, result in results.items()])
-    given.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(given.out / "spike_coding.csv", index=False)
-    text = answer(table)
-    plot(results, "Same mean rates, same energy, other queues", given.out / "spike_coding.png")
-    (given.out / "answer.txt").write_text(text + "\n", encoding="utf-8")
     print(table.set_index("spikes").T.to_string(float_format="{:.4g}".format))
-    print(text)
+    conclude(given.out, "spike_coding", table, answer(table))
+    plot(results, "Same mean rates, same energy, other queues", given.out / "spike_coding.png")
 
 
 if __name__ == "__main__":

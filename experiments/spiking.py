@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.common import options, step
+from experiments.common import conclude, natural, options, script, step
 from simulator.mapping import MappingRules
 from simulator.platform import Platform, load_platform
 from simulator.result import Result
@@ -134,15 +134,11 @@ def answer(table: pd.DataFrame) -> str:
 
 def plot(table: pd.DataFrame, path: Path) -> None:
     """Energy and latency an inference over activity, a line a way."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from simulator.report.style import element_colours
+    from simulator.report.style import blank_figure, element_colours
 
     models = {"chip": "neuromorphic", "fpga": "fpga", "gpu": "gpu", "cpu": "cpu"}
     colours = element_colours(models)
-    figure = Figure(figsize=(11.0, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(11.0, 4.6)
     left, right = figure.subplots(1, 2)
     for place, (name, rows) in enumerate(table.groupby("way", sort=False)):
         look: dict[str, Any] = {
@@ -167,10 +163,11 @@ def plot(table: pd.DataFrame, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run every way at every activity; write table, figure and answer."""
     parser = options(__doc__, "runs/spiking")
-    parser.add_argument("--steps", type=int, default=32, help="time steps an inference (32)")
+    parser.add_argument("--steps", type=natural, default=32, help="time steps an inference (32)")
     parser.add_argument("--platform", default="neuromorphic-soc", help="platform with elements chip, fpga, gpu and cpu")
     parser.add_argument("--activity", type=float, action="append", help="only this one; may be repeated")
     given = parser.parse_args(arguments)
@@ -183,13 +180,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with step(f"{way.name} at {100 * activity:g} %"):
                 rows.append(measure(run(platform, way, activity, given.steps, given.seed), way, activity))
     table = pd.DataFrame(rows)
-    given.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(given.out / "spiking.csv", index=False)
-    plot(table, given.out / "spiking.png")
-    text = answer(table)
-    (given.out / "answer.txt").write_text(text + "\n", encoding="utf-8")
     print(table.drop(columns=["element"]).to_string(index=False, float_format="{:.4g}".format))
-    print(text)
+    conclude(given.out, "spiking", table, answer(table))
+    plot(table, given.out / "spiking.png")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.common import options, step
+from experiments.common import conclude, natural, options, script, step
 from experiments.spiking import gesture
 from simulator.mapping import MappingRules
 from simulator.platform import Platform, load_platform
@@ -71,13 +71,9 @@ def answer(table: pd.DataFrame) -> str:
 
 def plot(table: pd.DataFrame, title: str, path: Path) -> None:
     """FIFO bytes and latency over the steps of an inference."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from simulator.report.style import BLUE, GREEN, blank_figure
 
-    from simulator.report.style import BLUE, GREEN
-
-    figure = Figure(figsize=(10.0, 4.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(10.0, 4.4)
     left, right = figure.subplots(1, 2)
     for scheme, colour, style, mark in (("streaming", GREEN, "-", "o"), ("tick batch", BLUE, "--", "s")):
         rows = table[table["scheme"] == scheme]
@@ -94,12 +90,13 @@ def plot(table: pd.DataFrame, title: str, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run both schemes at every length; write table, figure and answer."""
     parser = options(__doc__, "runs/tick_batching")
     parser.add_argument("--rate", type=float, default=50_000.0, help="time steps a second (50000)")
-    parser.add_argument("--inferences", type=int, default=3, help="inferences of each run (3)")
-    parser.add_argument("--steps", type=int, action="append", help="only this length; may be repeated")
+    parser.add_argument("--inferences", type=natural, default=3, help="inferences of each run (3)")
+    parser.add_argument("--steps", type=natural, action="append", help="only this length; may be repeated")
     given = parser.parse_args(arguments)
     import pandas as pd
 
@@ -111,13 +108,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 result = run(platform, steps, batched, given.rate, given.seed, given.inferences)
                 rows.append(measure(result, steps, batched))
     table = pd.DataFrame(rows)
-    given.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(given.out / "tick_batching.csv", index=False)
-    text = answer(table)
-    plot(table, "Tick batches: buffers grow with the steps, streaming ones do not", given.out / "tick_batching.png")
-    (given.out / "answer.txt").write_text(text + "\n", encoding="utf-8")
     print(table.to_string(index=False, float_format="{:.4g}".format))
-    print(text)
+    conclude(given.out, "tick_batching", table, answer(table))
+    plot(table, "Tick batches: buffers grow with the steps, streaming ones do not", given.out / "tick_batching.png")
 
 
 if __name__ == "__main__":

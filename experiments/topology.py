@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from experiments.common import options
+from experiments.common import natural, options, script
 from experiments.variants import MARKS, finish, measure, panels, show
-from simulator import UserError, load_network
+from simulator import load_network
 from simulator.report.style import PALETTE
 from workloads.accuracy import accuracy_text, published_accuracy
 from workloads.network import Network
@@ -144,17 +144,15 @@ def plot(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run them all, write the table and the figure, print the answer."""
     parser = options(__doc__, "runs/topology")
     parser.add_argument("--platforms", nargs="+", default=["raspberry-pi-4", "jetson-nano"], metavar="NAME")
     parser.add_argument("--base", default="vgg-16", help="network that is factorised (vgg-16)")
-    parser.add_argument("--frames", type=int, default=3, help="frames a run (3)")
+    parser.add_argument("--frames", type=natural, default=3, help="frames a run (3)")
     given = parser.parse_args(arguments)
-    try:
-        table = table_of(given.platforms, given.base, given.frames, given.seed)
-    except UserError as error:
-        parser.error(str(error))
+    table = table_of(given.platforms, given.base, given.frames, given.seed)
     show(table, ["platform", "network", "macs", "throughput_fps", "energy_per_frame_mj", "top1"])
     finish(plot(table), table, finding(table, given.base), given.out, "topology")
 

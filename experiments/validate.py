@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import experiments.validation
+from experiments.common import folder
 from experiments.validation.rows import Row
 from simulator.errors import UserError
 
@@ -130,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the groups asked for, print the table, and write it where ``--out`` says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group", action="append", choices=modules(), help="only this module's rows; may be repeated")
-    parser.add_argument("--out", type=Path, help="folder for validation.csv and validation.png")
+    parser.add_argument("--out", type=folder, help="folder for validation.csv and validation.png")
     options = parser.parse_args(arguments)
     try:
         rows = collect(options.group or modules())

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.common import options
+from experiments.common import natural, options, script
 from experiments.dynamic_common import Method, answers, draw_gains, draw_latencies, finish, new_figure, study
 from workloads.generators.shapes import resolution_stream, sentences_stream
-from workloads.generators.static import static_stream
 from workloads.network import load_network
 from workloads.tokens import TokenStream
 
@@ -29,7 +28,7 @@ SIZES = {"180 or 224": (180, 224), "128 to 224": (128, 152, 176, 200, 224)}
 
 def _padded(name: str, stream: TokenStream) -> Method:
     """Compared with every frame as large as the largest."""
-    return Method(name, stream.network, stream, static_stream(stream.network, stream.frames))
+    return Method(name, stream.network, stream)
 
 
 def methods(frames: int, seed: int) -> list[Method]:
@@ -43,10 +42,11 @@ def methods(frames: int, seed: int) -> list[Method]:
     return [*made, _padded("sentences", sentences_stream(sentences, frames, seed=seed))]
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run every method, write table and figure, print the answers."""
     parser = options(__doc__, "runs/variable_shape")
-    parser.add_argument("--frames", type=int, default=256, help="sentences a run, and four times the images (256)")
+    parser.add_argument("--frames", type=natural, default=256, help="sentences a run, and four times the images (256)")
     given = parser.parse_args(arguments)
     table = study(methods(given.frames, given.seed))
     said = answers(table)

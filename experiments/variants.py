@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator import Platform, UserError, simulate
 from simulator.mapping import MappingRules
+from simulator.report.style import blank_figure
 from workloads.network import Network
 
 if TYPE_CHECKING:
@@ -47,11 +48,7 @@ def measure(
 
 def panels(columns: int, *, width: float = 4.4, height: float = 4.2) -> tuple[Figure, list[Axes]]:
     """A row of panels that a script may save without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width * columns, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(width * columns, height)
     axes = list(figure.subplots(1, columns, squeeze=False)[0])
     for axis in axes:
         axis.grid(True, which="major", color="#E0E0E0", linewidth=0.5)

@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.common import options
+from experiments.common import natural, options, script
 from experiments.dynamic_common import Method, answers, draw_gains, draw_latencies, finish, new_figure, plain, study
 from simulator.report.style import PALETTE
 from workloads.generators.location import changes_stream, gated_pass_stream
-from workloads.generators.static import static_stream
 from workloads.network import load_network
 from workloads.transforms import scale_resolution
 
@@ -46,7 +45,7 @@ def methods(frames: int, seed: int) -> list[Method]:
     gated = load_network("fracbnn-cifar10")
     return [
         *made,
-        Method("FracBNN gate", gated, gated_pass_stream(gated, frames, seed=seed), static_stream(gated, frames)),
+        Method("FracBNN gate", gated, gated_pass_stream(gated, frames, seed=seed)),
     ]
 
 
@@ -63,10 +62,11 @@ def draw_shares(axis: Axes, chosen: Sequence[Method]) -> None:
     plain(axis)
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run every scene, write table and figure, print the answers."""
     parser = options(__doc__, "runs/video_changes")
-    parser.add_argument("--frames", type=int, default=160, help="frames a run (160)")
+    parser.add_argument("--frames", type=natural, default=160, help="frames a run (160)")
     given = parser.parse_args(arguments)
     chosen = methods(given.frames, given.seed)
     table = study(chosen)

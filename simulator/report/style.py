@@ -87,13 +87,19 @@ def fitting(largest: float, unit: str) -> tuple[float, str]:
     return 1.0, unit
 
 
-def new_figure(width: float, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of no window system, with ``rows`` axes above each other that share their horizontal axis."""
+def blank_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches that can be saved without a window system."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def new_figure(width: float, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure with ``rows`` axes above each other that share their horizontal axis."""
+    figure = blank_figure(width, height)
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False)
     for axis in axes[:, 0]:
         for side in ("top", "right"):

@@ -21,6 +21,7 @@ from experiments import (
     topology,
 )
 from simulator import load_network
+from simulator.elements.streaming.resources import product_cost
 from workloads.transforms import balanced_stages
 
 _RUNS: dict[str, tuple[Any, list[str]]] = {
@@ -119,6 +120,17 @@ def test_tiled_runs_hold_what_the_formula_says(outcomes: Outcomes) -> None:
     assert (table["line_buffer_pixels"] <= table["formula_pixels"]).all()
     raster = table[table["order"] == "raster"].iloc[0]
     assert raster["line_buffer_pixels"] == 4 * 12 + 5
+    layer = load_network("lenet-5")["conv2"]
+    macs = table["energy_per_frame_mj"] * 1e9 - table["memory_bytes"] * 8 * 8
+    assert macs.tolist() == pytest.approx([5 * product_cost(4, 4) * layer.macs] * len(table), rel=1e-6)
+
+
+def test_processors_that_idle_cost_energy(outcomes: Outcomes) -> None:
+    """In mJ: 4.6 pJ a multiply-accumulate; 22.5 mW a processor and 60 mW of the memory for the time of a frame."""
+    macs = 4.6e-9 * load_network("lenet-5").macs
+    for row in outcomes("layer_balance")[0].to_dict("records"):
+        idle = (22.5 * row["stages"] + 60) / row["throughput_fps"]
+        assert macs + idle < row["energy_per_frame_mj"] < 3 * (macs + idle)
 
 
 def test_one_bit_is_faster_on_the_fabric_and_not_on_the_processor(outcomes: Outcomes) -> None:
@@ -142,3 +154,25 @@ def test_accuracy_stands_beside_what_it_was_published_for(outcomes: Outcomes) ->
     assert table.loc["mobilenet 0.75, 224", "top1_percent"] == 68.4
     assert table.loc["mobilenet 0.75, 192", "top1"] == "none published"
     assert table.loc["vgg-11 separable", "top1"] == "none published"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", ""], "argument --out: '' names no place to write to"),
+        (["--out", " "], "argument --out: ' ' names no place to write to"),
+        (["--out", __file__], "is a file; name a folder"),
+        (["--seed", "-1"], "argument --seed: '-1' is no whole number from 0 on"),
+        (["--frames", "0"], "argument --frames: '0' is no whole number from 1 on"),
+        (["--frames", "1.5"], "argument --frames: '1.5' is no whole number from 1 on"),
+        (["--stages", "0"], "argument --stages: '0' is no whole number from 1 on"),
+        (["--bandwidth", "fast"], "'fast' is not a bandwidth"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_a_usage_error(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        layer_balance.main([*arguments, "--network", "lenet-5"])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
