@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments import benchmark_engine
-from experiments.benchmark_engine import main, peak_megabytes, skipping, totals, whole_way
+from experiments.benchmark_engine import compare, lowered, main, peak_megabytes, skipping, totals, whole_way
 
 
 def test_each_step_of_the_whole_way_is_told() -> None:
@@ -19,6 +19,11 @@ def test_each_step_of_the_whole_way_is_told() -> None:
     assert len(steps) == 5
     assert all(0 < value < 60 for value in steps)
     assert "engine, static order" in figures
+
+
+@pytest.mark.parametrize("board", ["u250", "zcu104"])
+def test_all_engines_agree_on_lowered_networks(board: str) -> None:
+    compare(lowered(board, "row"), 3)
 
 
 def test_statistics_that_differ_are_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
