@@ -223,13 +223,13 @@ def _seconds(work: Callable[[], object], repetitions: int) -> float:
 
 
 def _statistics(run: Aggregate) -> list[object]:
-    """Every statistic of a run: all figures of all actors and channels, each bin of each histogram."""
-    found: list[object] = [run.now]
+    """Every statistic of a run: all totals of actors, channels and frames, each bin of each histogram."""
     totals_of: list[ActorTotals | ChannelTotals] = [*run.actors, *run.channels]
-    for part in totals_of:
-        for field in fields(part):
-            found += [(field.name, one) for one in np.atleast_1d(getattr(part, field.name)).tolist()]
-    return found
+    named = [(field.name, getattr(part, field.name)) for part in totals_of for field in fields(part)]
+    frames = run.frames
+    named += [(name, value) for name, value in vars(frames).items() if name != "latency"]
+    named += [(name, getattr(frames.latency, name)) for name in ("values", "counts", "total", "least", "most")]
+    return [("now", run.now), *((name, one) for name, value in named for one in np.atleast_1d(value).tolist())]
 
 
 def parts(seed: int, repetitions: int) -> dict[str, Callable[[], list[Figure]]]:
