@@ -209,7 +209,7 @@ def _triangle(side: Ints) -> Ints:
 
 def input_stream(layer: Layer, folds: Folds, rows: int, columns: int, dataflow: Dataflow) -> Stream:
     """The input of one group."""
-    count, unrolling = folds.row_folds * folds.column_folds, _unrolling(layer, folds)
+    count, unrolling = folds.row_folds * folds.column_folds, unrolling_of(layer, folds)
     through = Stream(
         across=folds.pixels,
         along=folds.window,
@@ -251,7 +251,7 @@ def weight_stream(folds: Folds, rows: int, columns: int, dataflow: Dataflow) -> 
     return dataclasses.replace(through, across=folds.window, along=folds.filters, lanes=rows, begin=rows, repeats=1)
 
 
-def _unrolling(layer: Layer, folds: Folds) -> Unrolling | None:
+def unrolling_of(layer: Layer, folds: Folds) -> Unrolling | None:
     """How windows overlap; None where each word of the product is a word of its own."""
     maps = len(layer.in_shape) == 3 and len(layer.out_shape) == 3
     if layer.kind != "conv" or layer.kernel is None or not maps:

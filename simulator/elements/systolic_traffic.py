@@ -1,13 +1,11 @@
 """What a systolic array moves to and from its DRAM, and how long it waits for that.
 
 Each buffer is double buffered: one half feeds the array while the other is filled for the folds to come. With the
-refill ``demand`` a half is filled with the words that the folds ask for next, each once: so an operand is fetched once
-if what is needed again fits half the buffer, and again for every pass over it if not. The order of folds is that of
-SCALE-Sim: along the rows of the array first, then along its columns. Beside the DRAM counts that SCALE-Sim v3.0.0
-prints for AlexNet and ResNet-18 (64 kB buffers, its CALC bandwidth mode) these are exact for outputs, and within 4 %
-for inputs and 3 % for weights in the mean of each dataflow (the tool reads a few rows again at the seams of folds).
-With the refill ``ring`` the halves walk round the stored operand, as in the tool's USER mode: see
-:mod:`simulator.elements.systolic_ring`.
+refill ``demand`` a half is filled with the words that the folds ask for next, each once
+(:mod:`simulator.elements.systolic_halves`): so an operand that fits half the buffer is fetched once, and one that does
+not once a pass, and what lies at the seams of halves again. The order of folds is that of SCALE-Sim: along the rows of
+the array first, then along its columns. With the refill ``ring`` the halves walk round the stored operand
+(:mod:`simulator.elements.systolic_ring`).
 """
 
 from __future__ import annotations
@@ -20,8 +18,9 @@ from typing import Literal
 import numpy as np
 
 from simulator.elements.systolic_folds import Dataflow, Folds
+from simulator.elements.systolic_halves import input_words, output_stationary_weights, touched
 from simulator.elements.systolic_ring import Refills, walk
-from simulator.elements.systolic_streams import input_stream, weight_stream
+from simulator.elements.systolic_streams import input_stream, unrolling_of, weight_stream
 from workloads.layers import Layer
 
 PARTIAL_SUM_BYTES = 4
@@ -180,40 +179,18 @@ def _half(size: int | None, bits: int) -> int | None:
 
 def _input_words(layer: Layer, folds: Folds, rows: int, columns: int, dataflow: Dataflow, half: int | None) -> int:
     """Input words of one group that come from the DRAM."""
-    kernel = layer.kernel or (1, 1)
-    channels = max(1, folds.window // (kernel[0] * kernel[1]))
-    once = _touched(layer, folds, kernel[0] * kernel[1], channels, folds.window)
+    windows = unrolling_of(layer, folds)
+    if windows is not None:
+        if half is None:
+            return touched(windows, folds)
+        return input_words(windows, folds, rows, columns, dataflow, half)
+    once = folds.pixels * folds.window
     if half is None or once <= half:
         return once
     if dataflow == "is":
         held = folds.tiles == 1 or folds.window * min(columns, folds.pixels) <= half
-        return folds.pixels * folds.window * (1 if held else folds.tiles)
-    if dataflow == "os":
-        width = layer.in_shape[2] if len(layer.in_shape) == 3 else 1
-        holds_rows = kernel[0] * width * channels <= half
-        return folds.column_folds * (once if holds_rows else folds.pixels * folds.window)
-    full, rest = divmod(folds.window, rows)
-    slices = full * _touched(layer, folds, -(-rows // channels), channels, rows)
-    if rest:
-        slices += _touched(layer, folds, -(-rest // channels), channels, rest)
-    return folds.column_folds * slices
-
-
-def _touched(layer: Layer, folds: Folds, positions: int, channels: int, window: int) -> int:
-    """Different input words under ``positions`` neighbouring positions of the kernel (a slice of ``window`` words),
-    over all pixels.
-    """
-    every = folds.pixels * window
-    if layer.kernel is None or len(layer.in_shape) != 3 or len(layer.out_shape) != 3:
-        return every
-    frames = max(1, folds.pixels // (layer.out_shape[1] * layer.out_shape[2]))
-    reach = (-(-positions // layer.kernel[1]), min(positions, layer.kernel[1]))
-    extent = 1
-    for axis in (0, 1):
-        stride = layer.stride[axis]
-        spanned = layer.out_shape[axis + 1] * min(stride, reach[axis]) + max(0, reach[axis] - stride)
-        extent *= min(layer.in_shape[axis + 1], spanned)
-    return min(every, frames * extent * channels)
+        return once if held else folds.tiles * once
+    return folds.column_folds * once
 
 
 def _weight_words(folds: Folds, columns: int, dataflow: Dataflow, half: int | None) -> int:
@@ -224,6 +201,6 @@ def _weight_words(folds: Folds, columns: int, dataflow: Dataflow, half: int | No
     if dataflow == "ws":  # the weights of a column fold serve all its tiles
         held = folds.tiles == 1 or folds.window * min(columns, folds.filters) <= half
         return once if held else folds.tiles * once
-    if dataflow == "os":  # the filters of a column fold are read again for each row fold
-        return once if folds.window * min(columns, folds.filters) <= half else folds.row_folds * once
+    if dataflow == "os":
+        return output_stationary_weights(folds, columns, half)
     return once if once <= half else folds.column_folds * once
