@@ -54,6 +54,12 @@ def inlined(function: Function) -> Function:
     return compiled
 
 
+def merged(function: Function) -> Function:
+    """Make a step a part of its one caller before either is compiled: nothing is optimised once more on its own."""
+    compiled: Function = _njit(inline="always", no_cpython_wrapper=True, **_OPTIONS)(function)
+    return compiled
+
+
 def called(function: Function) -> Function:
     """Compile a larger or rarer step that stays a call."""
     compiled: Function = _njit(no_cpython_wrapper=True, **_OPTIONS)(function)

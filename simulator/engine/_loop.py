@@ -9,7 +9,7 @@ from simulator.engine import _columns as col
 from simulator.engine._arbiter import join_queue, leave_queue
 from simulator.engine._channels import fits
 from simulator.engine._firing import arrive, depart, end_part, may_depart, pass_void, start, tight_output
-from simulator.engine._jit import Cells, called, inlined
+from simulator.engine._jit import Cells, called, inlined, merged
 from simulator.engine._lossy import await_decision, has_space_for_frames, is_void
 from simulator.engine._servers import end_flow, mark_stale, settle_server
 from simulator.engine._timers import next_leaf, pop_overlap, rings, set_timer
@@ -176,7 +176,7 @@ def ring_other(m: Cells, t: Cells, leaf: int, now: int) -> int:
     return int(actor)
 
 
-@inlined
+@merged
 def settle(m: Cells, t: Cells, now: int) -> bool:
     """Step (a): completions, departures, arrivals, releases and free starts until nothing changes.
 
