@@ -72,7 +72,8 @@ def take_inputs(m: Cells, actor: int, now: int, plain: bool) -> None:
     while port < m[actor + col.INPUTS_END]:
         if m[port + col.FREES_AT_START] != 0:
             give_back(m, m[port + col.IN_CHANNEL], m[m[port + col.FREE] + col.VALUE], now, plain)
-            advance(m, m[port + col.FREE])
+            if m[port + col.FREE] != m[port + col.NEED]:
+                advance(m, m[port + col.FREE])
         elif not plain and m[port + col.OWN_FREE] >= 0:
             if m[col.COUNTING] != 0:
                 own = own_tokens(m, port)

@@ -123,6 +123,11 @@ def is_constant(series: Series) -> bool:
     return series.step == 0 and bool((pattern[:8] == pattern[0]).all() and (pattern == pattern[0]).all())
 
 
+def _are_alike(one: Series, other: Series) -> bool:
+    """Whether two series are stored as the same values."""
+    return one.step == other.step and np.array_equal(one.pattern, other.pattern)
+
+
 def shortest(series: Series) -> tuple[Ints, int]:
     """The pattern and step of a series; a pattern of equal values, or of an even staircase, shrinks to one value."""
     pattern = series.pattern
@@ -131,7 +136,9 @@ def shortest(series: Series) -> tuple[Ints, int]:
     if pattern.size == 1:
         return pattern, series.step
     rise = int(pattern[1]) - int(pattern[0])
-    is_even = bool((np.diff(pattern) == rise).all())
+    # Most that are uneven begin so.
+    begins_evenly = pattern.size < 3 or int(pattern[2]) - int(pattern[1]) == rise
+    is_even = begins_evenly and bool((np.diff(pattern) == rise).all())
     if is_even and (series.length <= pattern.size or series.step == rise * pattern.size):
         return np.ascontiguousarray(pattern[:1]), rise
     return pattern, series.step
@@ -149,7 +156,7 @@ class _Flattener:
         self.channels, self.channels_at = self.table(len(plan.channels), col.CHANNEL_COLUMNS)
         self.servers, self.servers_at = self.table(len(plan.servers), col.SERVER_COLUMNS)
         self.cursors, self.cursors_at = self.table(self._cursors(), col.CURSOR_COLUMNS)
-        self.cursors_used = 0
+        self.cursor_rows: list[tuple[int, ...]] = []
         self.leaves: list[tuple[int, int]] = [(col.COMPUTE_LEAF, self.actor_at(i)) for i in range(len(plan.actors))]
         self.leaves.append((col.OVERLAP_LEAF, -1))
         self.resource_at = self._resources()
@@ -157,11 +164,15 @@ class _Flattener:
         self.columns = 0
         self.flows_at_once = [0] * len(plan.servers)
         gates = gates_of(plan) if counting else frozenset()
-        for index, actor in enumerate(plan.actors):
-            self._facts(self.actors[index], index, actor)
-            self._rings(self.actors[index], actor, is_gate=index in gates)
-            self._ports(self.actors[index], actor)
-            self.actors[index, col.PLAIN] = self._is_plain(self.actors[index], actor)
+        # Lists, because single cells of an array are slow to write.
+        rows = self.actors.tolist()
+        for index, (row, actor) in enumerate(zip(rows, plan.actors, strict=True)):
+            self._facts(row, index, actor)
+            self._rings(row, actor, is_gate=index in gates)
+            self._ports(row, actor)
+            row[col.PLAIN] = self._is_plain(row, actor)
+        if rows:
+            self.actors[:] = rows
         self._channel_rows()
         self._server_rows()
         self._run_row(memory)
@@ -185,10 +196,8 @@ class _Flattener:
 
     def cursor(self, series: Series) -> int:
         """A new cursor at firing 0 of a series."""
-        row = self.cursors_used
-        self.cursors_used += 1
-        self.cursors[row] = self.memory.cursor(series)
-        return self.cursors_at + row * col.CURSOR_COLUMNS
+        self.cursor_rows.append(self.memory.cursor(series))
+        return self.cursors_at + (len(self.cursor_rows) - 1) * col.CURSOR_COLUMNS
 
     def leaf(self, kind: int, owner: int) -> int:
         """A new timer."""
@@ -211,7 +220,7 @@ class _Flattener:
         self.run[0, col.LISTS] = self.memory.reserve(len(places))
         return places
 
-    def _facts(self, row: Ints, index: int, actor: Actor) -> None:
+    def _facts(self, row: list[int], index: int, actor: Actor) -> None:
         own = self.actor_at(index)
         row[col.FIRINGS] = actor.firings
         row[col.CONCURRENCY] = actor.concurrency
@@ -234,7 +243,7 @@ class _Flattener:
             row[col.FIRST_FRAME] = self.cursor(actor.first_frame)
             row[col.LAST_FRAME] = self.cursor(actor.last_frame)
 
-    def _rings(self, row: Ints, actor: Actor, *, is_gate: bool) -> None:
+    def _rings(self, row: list[int], actor: Actor, *, is_gate: bool) -> None:
         """Give an actor its place in the firing columns and in the rings of what is under way.
 
         ``is_gate``: frames enter or leave there, so that its times are looked at.
@@ -254,14 +263,16 @@ class _Flattener:
         for flow in actor.flows:
             self.flows_at_once[flow.server] += ring
 
-    def _ports(self, row: Ints, actor: Actor) -> None:
+    def _ports(self, row: list[int], actor: Actor) -> None:
         """The inputs, outputs and flows of an actor, each kind in one block."""
         written = {o.channel for o in actor.outputs}
         inputs, outputs, flows = [], [], []
         for port in actor.inputs:
             at_start = self.plan.discipline_of(port.channel).releases_at_start
             own_free = self.cursor(port.free) if port.channel in written and not at_start else -1
-            need, free = self.cursor(port.need), self.cursor(port.free)
+            need = self.cursor(port.need)
+            # Where a firing frees what it needs, as it starts, one cursor walks both.
+            free = need if at_start and _are_alike(port.need, port.free) else self.cursor(port.free)
             self.channels[port.channel, col.IS_STATE] = own_free >= 0
             row[col.FREES_LATE] |= not at_start
             inputs.append([self.channel_at(port.channel), need, free, at_start, own_free, 0, 0, 0])
@@ -282,13 +293,13 @@ class _Flattener:
             flows.append([self.servers_at + flow.server * col.SERVER_COLUMNS, self.cursor(flow.work), cap, 0])
         self._place(row, col.FLOWS, flows)
 
-    def _place(self, row: Ints, first: int, table: list[list[int]]) -> None:
+    def _place(self, row: list[int], first: int, table: list[list[int]]) -> None:
         """A table of an actor; the cells ``first`` and the one behind hold where it begins and ends."""
         self.memory.align()
         row[first] = self.memory.place(np.array(table, dtype=np.int64))
         row[first + 1] = self.memory.size
 
-    def _is_plain(self, row: Ints, actor: Actor) -> bool:
+    def _is_plain(self, row: list[int], actor: Actor) -> bool:
         """Whether all steps of an actor can leave out what most actors do not have."""
         loops = {p.channel for p in actor.inputs} & {o.channel for o in actor.outputs}
         is_bound = row[col.RESOURCE] >= 0 or row[col.RELEASE] >= 0 or row[col.LATENCY] >= 0
@@ -296,19 +307,21 @@ class _Flattener:
 
     def _channel_rows(self) -> None:
         self.channels[:, [col.WRITER, col.READER, col.MARK_PUT, col.MARK_FIRING]] = -1
-        for index, channel in enumerate(self.plan.channels):
-            row = self.channels[index]
+        rows = self.channels.tolist()
+        for row, channel in zip(rows, self.plan.channels, strict=True):
             row[col.CAPACITY] = col.INFINITY if channel.capacity is None else channel.capacity
-            row[[col.USED, col.READABLE, col.MARK_LEFT, col.LYING]] = channel.initial
+            row[col.USED] = row[col.READABLE] = row[col.MARK_LEFT] = row[col.LYING] = channel.initial
             row[col.READ_AT], row[col.WRITE_AT] = col.INFINITY, -1
         for index, actor in enumerate(self.plan.actors):
             for port in actor.inputs:
-                self.channels[port.channel, col.READER] = self.actor_at(index)
+                rows[port.channel][col.READER] = self.actor_at(index)
             for out in actor.outputs:
-                row = self.channels[out.channel]
+                row = rows[out.channel]
                 row[col.WRITER] = self.actor_at(index)
                 if self.is_lossy:
                     row[col.MARK_PUT] = self.cursor(out.put)
+        if rows:
+            self.channels[:] = rows
 
     def _server_rows(self) -> None:
         for index, server in enumerate(self.plan.servers):
@@ -345,7 +358,9 @@ class _Flattener:
         run[col.SERVERS] = self.servers_at
         run[col.SERVERS_END] = self.servers_at + len(plan.servers) * col.SERVER_COLUMNS
         run[col.CURSORS] = self.cursors_at
-        run[col.CURSORS_END] = self.cursors_at + self.cursors_used * col.CURSOR_COLUMNS
+        run[col.CURSORS_END] = self.cursors_at + len(self.cursor_rows) * col.CURSOR_COLUMNS
+        if self.cursor_rows:
+            self.cursors[: len(self.cursor_rows)] = self.cursor_rows
         run[col.WORKLIST] = memory.place(np.array([self.actor_at(i) for i in reversed(range(count))], dtype=np.int64))
         run[col.WORK] = count
         memory.reserve(1)
