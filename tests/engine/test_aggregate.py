@@ -168,6 +168,11 @@ def test_three_frames_of_which_one_is_lost_are_too_few_to_skip() -> None:
     assert [(a.busy, a.starved, a.last_end) for a in totals.actors[1:]] == [(6, 1, 7), (2, 6, 8)]
 
 
+def test_void_frames_take_no_more_memory_in_a_longer_run() -> None:
+    few, many = (arrays.flatten(camera(frames, 5, [7]), counting=True).memory.size for frames in (1000, 10_000_000))
+    assert few == many
+
+
 @pytest.mark.slow
 def test_millions_of_firings_with_losses_have_the_same_figures_when_skipped() -> None:
     drawn = camera(2_000_000, 30_011, [22_013, 17_000, 41_017, 9_001])
