@@ -20,6 +20,7 @@ from simulator.analysis.waits import waits_of
 from simulator.engine import arrays
 from simulator.engine.aggregate import Aggregate, run_aggregate
 from simulator.engine.compiled import run_compiled
+from simulator.engine.tallies import Counting
 from simulator.errors import DeadlockError
 from simulator.plan import Actor, Channel, Discipline, Input, Output, Plan, Series, Server
 from simulator.trace import Trace
@@ -169,7 +170,7 @@ def test_three_frames_of_which_one_is_lost_are_too_few_to_skip() -> None:
 
 
 def test_void_frames_take_no_more_memory_in_a_longer_run() -> None:
-    few, many = (arrays.flatten(camera(frames, 5, [7]), counting=True).memory.size for frames in (1000, 10_000_000))
+    few, many = (arrays.flatten(camera(frames, 5, [7]), Counting()).memory.size for frames in (1000, 10_000_000))
     assert few == many
 
 
