@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Calibration", "Measurement", "Parameter", "calibrate", "default_parameters", "predict"]
 
-_SMALLEST_SHARE = 1e-3
 _LARGEST_FRACTION = 0.95
 _NUMBER = re.compile(r"^\s*([-+0-9.eE]+)\s*(.*?)\s*$")
 # Where a duration stands at zero, the fit begins here: a kernel launch or a hand-over between cores.

@@ -104,11 +104,6 @@ class Bursty(Arrivals):
     on: Fraction
     off: Fraction
 
-    @property
-    def mean_rate(self) -> Fraction:
-        """Frames a second in the long run."""
-        return self.rate * self.on / (self.on + self.off)
-
     def release_ps(self, frames: int, seed: int = 0) -> Ints:
         # In an on phase the next arrival races the end of the phase, and after an arrival all is as at the start: a gap
         # is 1 + n races, of which the first n ended the phase, and the n off phases that followed them.

@@ -45,11 +45,6 @@ class Tiling:
     tiles: tuple[Tile, ...]
 
     @property
-    def halo(self) -> tuple[int, int]:
-        """Input rows and columns that neighbouring tiles share."""
-        return _reach(self.layer, 0) - self.layer.stride[0], _reach(self.layer, 1) - self.layer.stride[1]
-
-    @property
     def streamed_pixels(self) -> int:
         """Pixels of all tiles with their halo and padding."""
         return sum(tile.high * tile.wide for tile in self.tiles)
@@ -141,13 +136,3 @@ def _outputs(tile: Tile, width: int) -> Ints:
     columns = np.arange(tile.left, tile.left + tile.columns, dtype=np.int64)
     found: Ints = (rows[:, None] * width + columns[None, :]).ravel()
     return found
-
-
-def ideal_reread(tile: int, kernel: int) -> float:
-    """(T + k - 1) / T of the input for each strip of T columns, borders of the map left out (stride 1)."""
-    return (tile + kernel - 1) / tile
-
-
-def ideal_line_buffer(tile: int, kernel: int) -> int:
-    """(k - 1) (T + k - 1) + k pixels (stride 1)."""
-    return (kernel - 1) * (tile + kernel - 1) + kernel

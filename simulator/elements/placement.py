@@ -151,41 +151,6 @@ def _overflowing(placement: Placement, limits: CoreLimits, fixed: Mapping[str, i
     return parts if over else {}
 
 
-def place_explicitly(
-    network: SpikingNetwork,
-    cores: int,
-    core_of: Mapping[str, Sequence[int] | Ints | int],
-    limits: CoreLimits | None = None,
-) -> Placement:
-    """A placement as given: a core for a whole layer, or one a neuron; inputs left out stay outside the chip.
-
-    Raises :class:`MappingError` for unknown layers, cores out of range, layers left out, or cores that overflow.
-    """
-    names = [p.name for p in network.populations]
-    for name in core_of:
-        if name not in names:
-            raise MappingError(f"placement: no layer {name!r}{did_you_mean(name, names)}")
-    full: dict[str, Ints] = {}
-    for population in network.populations:
-        if population.name not in core_of and population.neuron is not None:
-            raise MappingError(f"placement: layer {population.name!r} has no core; give one, or one a neuron")
-        given = np.asarray(core_of.get(population.name, OUTSIDE), dtype=np.int64)
-        if given.ndim and given.size != population.size:
-            raise MappingError(
-                f"placement: layer {population.name!r} has {population.size} neurons, {given.size} cores are"
-                " given; give one a neuron"
-            )
-        placed = np.broadcast_to(given.ravel() if given.ndim else given, (population.size,)).copy()
-        low = OUTSIDE if population.neuron is None else 0
-        if placed.size and (placed.min() < low or placed.max() >= cores):
-            bad = int(placed.min() if placed.min() < low else placed.max())
-            raise MappingError(f"placement: layer {population.name!r} names core {bad}; the chip has 0..{cores - 1}")
-        full[population.name] = placed
-    placement = Placement(network, cores, full)
-    check(placement, limits or CoreLimits())
-    return placement
-
-
 def best_split(network: SpikingNetwork, name: str, limits: CoreLimits, parts: int | None = None) -> Ints:
     """The part of each neuron of a layer: even parts along its index, or along its rows of pixels where that takes
     fewer.

@@ -6,7 +6,7 @@ that holds at least one of its targets; there it is expanded to its synapses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from simulator.elements.mesh import OUTSIDE
 from simulator.elements.placement import Placement
 from workloads.spiking.connections import FanOut
 from workloads.spiking.simulation import Block
-from workloads.spiking.spikes import Spikes
 
 Ints = npt.NDArray[np.int64]
 
@@ -198,12 +197,6 @@ def join(blocks: Sequence[Traffic]) -> Traffic:
         updated=np.concatenate([b.updated for b in blocks]),
         mapped=blocks[0].mapped,
     )
-
-
-def traffic_of(placement: Placement, spikes: Mapping[str, Spikes], steps: int) -> Traffic:
-    """The traffic of recorded trains, without update masks."""
-    block = Block(0, steps, {n: (s.step, s.index) for n, s in spikes.items()}, {}, {})
-    return TrafficCounter(placement).count(block)
 
 
 def _count(key: Ints, weights: Ints | None, length: int) -> Ints:

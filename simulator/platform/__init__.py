@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from simulator.platform.description import Platform
-from simulator.platform.loader import check_file, find_platform, load_platform
+from simulator.platform.loader import find_platform, load_platform
 from simulator.platform.models import element_model, model_names
 from simulator.platform.parts import Dma, Fifo, Memory
 from simulator.platform.schema import platform_schema
@@ -16,7 +16,6 @@ __all__ = [
     "Fifo",
     "Memory",
     "Platform",
-    "check_file",
     "element_model",
     "find_platform",
     "load_platform",

@@ -21,7 +21,7 @@ from simulator.unit_table import describe
 if TYPE_CHECKING:
     from simulator.elements.base import Element
 
-__all__ = ["check_file", "find_platform", "load_platform"]
+__all__ = ["find_platform", "load_platform"]
 
 
 def load_platform(name_or_path: str | Path, overrides: Mapping[str, str] | None = None) -> Platform:
@@ -54,11 +54,6 @@ def load_platform(name_or_path: str | Path, overrides: Mapping[str, str] | None 
         source=source.text,
         document={key: document[key] for key in ("format", "name", "description", *SECTIONS) if key in document},
     )
-
-
-def check_file(path: str | Path) -> None:
-    """Raise :class:`PlatformProblems` with every fault of the platform file at ``path``."""
-    load_platform(Path(path))
 
 
 def find_platform(name_or_path: str | Path) -> tuple[Path, str]:

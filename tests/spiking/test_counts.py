@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from simulator.elements.placement import place
-from simulator.elements.spike_report import packets_per_core, spike_table
+from simulator.elements.placement import Placement, place
+from simulator.elements.spike_traffic import Reach
 from tests.spiking.reference import figures, lif_conv_input, lif_conv_network, mesh_network
-from workloads.spiking import simulate
+from workloads.spiking import SpikingRun, simulate, spike_statistics
 
 PROGRAM = """
 import hashlib, numpy as np
@@ -36,24 +36,31 @@ print(digest.hexdigest())
 """
 
 
+def _packets(run: SpikingRun, placement: Placement, name: str) -> dict[int, int]:
+    """Packets that the spikes of a population send, by destination core."""
+    batches = Reach(placement, name).batches(run.spikes[name].step, run.spikes[name].index)
+    return {core: int(batches[3][batches[2] == core].sum()) for core in sorted(set(batches[2].tolist()))}
+
+
 def test_three_counts_of_the_mesh_run_stay_apart() -> None:
     reference = figures("sanafe_mesh.json")
     run = simulate(mesh_network(), steps=40)
     placement = place(run.network, 12, cores_per_layer={"source": 1, "conv1": 4, "conv2": 3, "dense": 1})
-    table = spike_table(run, placement).set_index("layer")
-    assert table["spikes"].sum() == sum(map(sum, reference["fired_per_layer"])) == 1672
-    assert table["packets"].sum() == sum(reference["messages"]) == 4465
-    assert table["synaptic_events"].sum() == sum(reference["synaptic_events"]) == 23704
-    assert sum(packets_per_core(run, placement, "source").values()) == table.loc["source", "packets"]
-    assert set(packets_per_core(run, placement, "conv1")) == {5, 6, 7}
+    spikes = [spike_statistics(run.spikes[p.name]).total for p in run.network.populations]
+    assert sum(spikes) == sum(map(sum, reference["fired_per_layer"])) == 1672
+    packets = {p.name: _packets(run, placement, p.name) for p in run.network.populations}
+    assert sum(sum(each.values()) for each in packets.values()) == sum(reference["messages"]) == 4465
+    events = sum(int(each.sum()) for each in run.synaptic_events.values())
+    assert events == sum(reference["synaptic_events"]) == 23704
+    assert set(packets["conv1"]) == {5, 6, 7}
 
 
 def test_rates_and_peaks_of_the_lif_run_are_those_published_with_it() -> None:
-    table = spike_table(simulate(lif_conv_network(), lif_conv_input())).set_index("layer")
-    assert table["spikes"].tolist()[1:] == [2280, 1606, 91]
-    assert table["rate"].tolist()[1:] == pytest.approx([0.03479, 0.065348, 0.284375], rel=1e-4)
-    assert table["peak_over_mean"].tolist()[1:] == pytest.approx([1.867, 1.694, 2.11], rel=1e-3)
-    assert table["packets"].isna().all()
+    run = simulate(lif_conv_network(), lif_conv_input())
+    layers = [spike_statistics(run.spikes[p.name]) for p in run.network.layers]
+    assert [each.total for each in layers] == [2280, 1606, 91]
+    assert [each.rate for each in layers] == pytest.approx([0.03479, 0.065348, 0.284375], rel=1e-4)
+    assert [each.peak_over_mean for each in layers] == pytest.approx([1.867, 1.694, 2.11], rel=1e-3)
 
 
 def test_every_process_gives_the_same_bits() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from simulator.elements.placement import CoreLimits, needs, place, place_explicitly
-from simulator.elements.spike_traffic import TrafficCounter, traffic_of
+from simulator.elements.placement import CoreLimits, Placement, check, needs, place
+from simulator.elements.spike_traffic import Traffic, TrafficCounter
 from simulator.errors import MappingError
 from tests.spiking.reference import lif_conv_input, lif_conv_network, mesh_network
 from workloads.spiking import (
@@ -15,10 +19,23 @@ from workloads.spiking import (
     Neuron,
     Population,
     Projection,
+    Spikes,
     SpikingNetwork,
     make_spikes,
     simulate,
 )
+from workloads.spiking.simulation import Block
+
+
+def _placed(network: SpikingNetwork, cores: int, **core_of: npt.NDArray[Any]) -> Placement:
+    """The layers on the cores that are given, inputs outside the chip."""
+    outside = {p.name: np.full(p.size, -1) for p in network.populations if p.name not in core_of}
+    return Placement(network, cores, {n: np.asarray(core, dtype=np.int64) for n, core in (outside | core_of).items()})
+
+
+def _traffic(placement: Placement, spikes: Mapping[str, Spikes], steps: int) -> Traffic:
+    block = Block(0, steps, {name: (train.step, train.index) for name, train in spikes.items()}, {}, {})
+    return TrafficCounter(placement).count(block)
 
 
 def test_layers_take_as_few_cores_as_their_neurons_need() -> None:
@@ -61,7 +78,7 @@ def test_too_many_neurons_name_layer_core_and_what_would_fit() -> None:
 def test_too_many_synapses_name_layer_core_and_what_would_fit() -> None:
     network = NetworkBuilder((20,)).dense(np.ones((30, 20)), Neuron()).dense(np.ones((10, 30)), Neuron()).build()
     with pytest.raises(MappingError) as caught:
-        place_explicitly(network, 3, {"dense1": np.arange(30) // 20, "dense2": 2}, CoreLimits(synapses=300))
+        check(_placed(network, 3, dense1=np.arange(30) // 20, dense2=np.full(10, 2)), CoreLimits(synapses=300))
     assert str(caught.value) == (
         "placement: layer 'dense1' puts 400 synapses on core 0, which holds 300; "
         "about 15 of its 20 neurons there would fit: spread the layer over 3 cores instead of 2"
@@ -86,9 +103,9 @@ def test_unknown_layer_is_refused_with_the_nearest_name() -> None:
 def test_traffic_counts_each_synaptic_event_once_however_neurons_are_spread() -> None:
     network, spikes = lif_conv_network(), lif_conv_input()
     run = simulate(network, spikes)
-    scattered = {p.name: np.arange(p.size) * 7 % 5 for p in network.layers}
-    for placement in (place(network, 8, CoreLimits(neurons=512)), place_explicitly(network, 5, scattered)):
-        traffic = traffic_of(placement, run.spikes, run.steps)
+    scattered = _placed(network, 5, **{p.name: np.arange(p.size) * 7 % 5 for p in network.layers})
+    for placement in (place(network, 8, CoreLimits(neurons=512)), scattered):
+        traffic = _traffic(placement, run.spikes, run.steps)
         expected = np.sum(list(run.synaptic_events.values()), axis=0)
         assert traffic.per_step(traffic.synapses).tolist() == expected.tolist()
         fired = sum(run.spikes[p.name].per_step() for p in network.layers)
@@ -101,9 +118,9 @@ def test_one_packet_reaches_a_core_through_two_projections() -> None:
     network = SpikingNetwork(
         (Population("in", (3,)), Population("a", (2,), neuron), Population("b", (2,), neuron)), both
     )
-    together, apart = (place_explicitly(network, 2, {"a": 0, "b": b}) for b in (0, 1))
+    together, apart = (_placed(network, 2, a=np.zeros(2), b=np.full(2, b)) for b in (0, 1))
     trains = {"in": make_spikes((3,), 1, [0, 0], [0, 2])}
-    one, two = (traffic_of(p, trains, 1) for p in (together, apart))
+    one, two = (_traffic(p, trains, 1) for p in (together, apart))
     assert (one.packets.tolist(), one.synapses.tolist()) == ([2], [8])
     assert (two.packets.tolist(), two.synapses.tolist()) == ([2, 2], [4, 4])
     assert TrafficCounter(together).rows("in", np.array([1]))[1].tolist() == [[4]]

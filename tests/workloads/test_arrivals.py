@@ -58,7 +58,6 @@ def test_poisson_gaps_have_the_mean_and_the_spread_of_an_exponential() -> None:
 def test_bursts_keep_the_mean_rate_of_the_interrupted_poisson_process() -> None:
     rule = parse_arrivals("bursty:200Hz,on=50ms,off=150ms")
     assert isinstance(rule, Bursty)
-    assert rule.mean_rate == 50
     times = rule.release_ps(200_000, seed=5)
     assert 200_000 / (times[-1] / PS_PER_SECOND) == pytest.approx(50, rel=0.03)
 

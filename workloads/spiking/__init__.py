@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workloads.spiking.scenes import camera_events, moving_scene, moving_shapes
     from workloads.spiking.simulation import Block, Simulation, SpikingRun, simulate, synaptic_events
     from workloads.spiking.spikes import Spikes, make_spikes, spikes_from_dense
-    from workloads.spiking.statistics import StreamStatistics, count_statistics, run_statistics, spike_statistics
+    from workloads.spiking.statistics import StreamStatistics, count_statistics, spike_statistics
 
 _EXPORTS = {
     name: f"workloads.spiking.{module}"
@@ -40,7 +40,7 @@ _EXPORTS = {
         "aer": ("read_events_csv", "read_events_npy", "read_nir_spikes", "write_events_csv", "write_nir_spikes"),
         "conversion": ("CnnLayer", "Converted", "activations", "cnn_layers", "convert"),
         "activity": ("with_activity",),
-        "statistics": ("StreamStatistics", "count_statistics", "run_statistics", "spike_statistics"),
+        "statistics": ("StreamStatistics", "count_statistics", "spike_statistics"),
     }.items()
     for name in names
 }
@@ -81,7 +81,6 @@ __all__ = [
     "read_events_npy",
     "read_nir_spikes",
     "regular_rate",
-    "run_statistics",
     "simulate",
     "spike_statistics",
     "spikes_from_dense",

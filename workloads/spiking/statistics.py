@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from workloads.spiking.simulation import SpikingRun
 from workloads.spiking.spikes import Spikes
 
 
@@ -57,8 +55,3 @@ def spike_statistics(spikes: Spikes) -> StreamStatistics:
         fano=fano,
         lag1=lag1,
     )
-
-
-def run_statistics(run: SpikingRun) -> Mapping[str, StreamStatistics]:
-    """The statistics of every population of a run, inputs first."""
-    return {name: spike_statistics(train) for name, train in run.spikes.items()}

@@ -134,15 +134,3 @@ def global_acc_pool(pixels: int, words: int) -> int:
 def label_select(labels: int, pe: int) -> int:
     """The index of the largest of ``labels`` values."""
     return labels // pe
-
-
-def down_sampler(height: int, width: int, words: int) -> int:
-    """Drops pixels in front of a strided 1 x 1 convolution: reads every word of its input."""
-    return height * width * words
-
-
-def layer_norm(elements: int, features: int, simd: int) -> int:
-    """Layer normalisation in RTL (dev): two queues over a vector and its stream."""
-    depth = (simd - 1).bit_length()
-    queues = [features // simd + 2 * depth + extra for extra in (7, 24)]
-    return sum(queues) + elements // simd + 5

@@ -106,6 +106,3 @@ def test_a_window_unit_that_reads_more_than_it_writes_is_bound_by_reading() -> N
 def test_other_operators_by_hand() -> None:
     assert formulas.streaming_max_pool(1, 12, (1, 3), 2, 4) == 4 * 2 * 4
     assert formulas.global_acc_pool(49, 8) == 49 * 8 + 8
-    assert formulas.down_sampler(8, 8, 3) == 192
-    # Two queues: 64 / 4 + 2 * 2 + 7 and + 24, a stream of 256 / 4 words, and 5.
-    assert formulas.layer_norm(256, 64, 4) == 27 + 44 + 64 + 5
