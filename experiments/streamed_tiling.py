@@ -4,6 +4,8 @@ A layer of VGG-16 runs as a streaming stage of an FPGA, pixel by pixel, once in 
 and square tiles of falling width. The line buffer is not computed but read off the run: the most pixels that the
 channel in front of the window unit ever held. Tiles shrink it to (k - 1)(T + k - 1) + k pixels; in exchange the map
 waits in a memory to be reordered, and what lies under two tiles is read twice.
+At a width of one a window takes whole rows of its tile: where the memory is slow, the pixel that completes it comes as
+the window leaves with k of them, so that the channel holds one less than the formula says; with a quicker memory, all.
 
 The figure shows, over the tile width: the line buffer as simulated and by formula, the traffic to memory a frame, and
 throughput (the stage keeps the pace as long as input and memory do). Strips reread columns, squares rows too. The table
