@@ -8,7 +8,7 @@ so send the buffer once round the operand.
 
 This is the read buffer of SCALE-Sim v3.0.0 in its USER bandwidth mode (A. Samajdar et al., arXiv 1811.02883, section 3:
 double buffered SRAMs; R. Raj et al., "SCALE-Sim v3", arXiv 2504.15377), with its lines of a hundredth of the buffer and
-its port, which fetches half after half without pause. The DRAM reads of all its published runs are met to the word.
+its port, which fetches half after half without pause. The DRAM reads of 180 of its runs are met to the word.
 Two faults of the tool are not copied: a wait for the DRAM that is added twice (its issue 130), and a drain that gives
 its room free before it is done.
 """

@@ -248,6 +248,19 @@ def test_dense_and_grouped_layers_walk_their_rings_too(work: LayerWork) -> None:
     assert float(detail["dram_input_reads"]) >= 300
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 8), st.integers(2, 8), st.integers(1, 20), st.sampled_from(["os", "ws", "is"]), st.integers(1, 9))
+def test_a_wider_port_is_never_slower_and_utilisation_stays_below_one(
+    channels: int, size: int, filters: int, dataflow: str, wide: int
+) -> None:
+    shared = {"rows": 8, "columns": 8, "dataflow": dataflow, "accumulate": False, "refill": "ring"}
+    shared |= {"input_sram": "256 B", "weight_sram": "256 B", "output_sram": "1 KiB"}
+    work = conv(channels, size, filters)
+    narrow, wider = (only_stage(element(Systolic, **shared, port=f"{port} B/cycle"), work) for port in (wide, 2 * wide))
+    assert int(wider.cycles[0, 0]) <= int(narrow.cycles[0, 0])
+    assert 0 < float(wider.detail["utilisation"]) <= 1
+
+
 def test_partial_sums_cannot_be_kept_beside_a_ring() -> None:
     with pytest.raises(ValidationError) as raised:
         element(Systolic, rows=8, columns=8, refill="ring")
