@@ -21,6 +21,9 @@ from simulator.trace import Trace
 BINS = 240
 """Bins of the timelines: what a figure of usual width shows."""
 
+_MANY = 1_000_000
+"""Firings from which on the levels of the channels are found once for all; for fewer, what is asked for is quicker."""
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -47,9 +50,10 @@ class Run:
     @cached_property
     def steady(self) -> Steady:
         """The steady part of the run."""
-        return steady_state(
-            self.lowered.plan, self.trace, self.frames, lambda: [(own.until, own.highest) for own in self.channels]
-        )
+        plan, areas = self.lowered.plan, None
+        if plan.firings >= _MANY:
+            areas = [(own.until, own.highest) for own in self.channels]
+        return steady_state(plan, self.trace, self.frames, areas)
 
     @property
     def window(self) -> tuple[int, int]:

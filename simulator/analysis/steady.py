@@ -10,7 +10,7 @@ platform only drains.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -54,7 +54,7 @@ class Steady:
     reason: str
 
 
-Areas = Callable[[], Iterable[tuple[Floats, int]]]
+Areas = Iterable[tuple[Floats, int]]
 """For each channel, the integral of its level up to each instant at which a frame departs, and its highest level."""
 
 
@@ -122,7 +122,7 @@ def mean_fill(plan: Plan, trace: Trace, departures: Ints, areas: Areas | None = 
     times = np.unique(departures)
     fill = np.zeros(times.size - 1)
     count = 0
-    for until, highest in areas() if areas is not None else _areas(plan, trace, times):
+    for until, highest in areas if areas is not None else _areas(plan, trace, times):
         if highest > 0:
             fill += np.diff(until[: times.size]) / np.diff(times) / highest
             count += 1
