@@ -10,7 +10,7 @@ shipped platform, with saturated, random and lossy arrivals, 12,000 firings each
 plain pipeline of ``experiments/benchmark_engine.py`` run next to it. They tell 94 % of the times within a factor of
 1.8, the rest within 3.1. The start is the median of seven fresh processes that load numba and the cached kernel, beside
 as many that run SimPy; by these weights, plans of a GPU, a CPU, an FPGA and a neuromorphic chip break even at 660,000
-to 810,000.
+to 810,000 one time, at 700,000 to 730,000 another.
 """
 
 from __future__ import annotations

@@ -6,6 +6,9 @@ The state is compared in integer ticks at departures of one actor, with a snapsh
 comparisons (R. P. Brent, "An improved Monte Carlo factorization algorithm", BIT 20, 1980). What recurs is the full
 state of :mod:`simulator.engine._recurrence`, never the rate at the sink: that is even long before the FIFOs have
 filled.
+
+Two kinds of periodic runs have no such state, or not for long: a queue without bound that grows for ever, and a camera
+that outruns a processor which never waits for it, where both cycles have few picoseconds in common. They run in full.
 """
 
 from __future__ import annotations
