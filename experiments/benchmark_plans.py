@@ -21,7 +21,7 @@ from simulator.plan import Actor, Channel, Discipline, Input, Output, Plan, Reso
 from simulator.platform import load_platform
 from simulator.series import Ints
 from workloads.generators import static_stream
-from workloads.network import load_network
+from workloads.loading import load_network
 from workloads.seeds import generator
 
 Times = Sequence[list[int]]

@@ -23,7 +23,8 @@ from simulator import load_network, load_platform
 from simulator.mapping import MappingRules
 from simulator.report.style import PALETTE
 from workloads.accuracy import accuracy_text
-from workloads.network import Network, NetworkBuilder
+from workloads.builder import NetworkBuilder
+from workloads.network import Network
 from workloads.transforms import compression_table, deep_compression, prune_channels
 
 if TYPE_CHECKING:

@@ -42,7 +42,8 @@ from simulator.platform import load_platform
 from simulator.report.style import BLACK, GREY
 from simulator.result import Result
 from workloads.generators.growth import expandable_stream, progressive_stream
-from workloads.network import Network, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 from workloads.tokens import TokenStream
 
 if TYPE_CHECKING:

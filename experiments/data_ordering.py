@@ -25,8 +25,9 @@ from experiments.variants import finish, panels, show
 from simulator import Platform, UserError, load_network, load_platform
 from simulator.algorithms import algorithm_times
 from simulator.report.style import PALETTE
+from workloads.builder import NetworkBuilder
 from workloads.conv_algorithms import ALGORITHMS
-from workloads.network import Network, NetworkBuilder
+from workloads.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -35,7 +35,8 @@ from experiments.dynamic_common import (
 from simulator.result import Result
 from workloads.generators.location import dynamic_filters_stream
 from workloads.generators.static import static_stream
-from workloads.network import Network, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd

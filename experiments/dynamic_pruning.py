@@ -41,7 +41,8 @@ from simulator.mapping import LayerRule, MappingRules
 from simulator.report.style import GREEN, lighter
 from simulator.result import Result
 from workloads.generators.channels import pruned_stream
-from workloads.network import Network, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 from workloads.tokens import TokenStream
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from experiments.common import natural, options, script
 from experiments.dynamic_common import Method, answers, draw_gains, draw_latencies, finish, new_figure, study
 from workloads.generators.branches import early_exit_stream, hydra_stream, skip_stream
-from workloads.network import load_network
+from workloads.loading import load_network
 
 
 def methods(frames: int, seed: int, names: Sequence[str]) -> list[Method]:

@@ -27,8 +27,9 @@ from experiments.variants import finish, panels, show
 from simulator import load_network, simulate
 from simulator.mapping import LayerRule, MappingRules
 from simulator.report.style import BLUE, GREY, ORANGE
+from workloads.builder import NetworkBuilder
 from workloads.layers import Layer
-from workloads.network import Network, NetworkBuilder
+from workloads.network import Network
 from workloads.tiling import tiling
 
 if TYPE_CHECKING:

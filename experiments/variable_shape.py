@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from experiments.common import natural, options, script
 from experiments.dynamic_common import Method, answers, draw_gains, draw_latencies, finish, new_figure, study
 from workloads.generators.shapes import resolution_stream, sentences_stream
-from workloads.network import load_network
+from workloads.loading import load_network
 from workloads.tokens import TokenStream
 
 SIZES = {"180 or 224": (180, 224), "128 to 224": (128, 152, 176, 200, 224)}

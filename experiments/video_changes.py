@@ -24,7 +24,7 @@ from experiments.common import natural, options, script
 from experiments.dynamic_common import Method, answers, draw_gains, draw_latencies, finish, new_figure, plain, study
 from simulator.report.style import PALETTE
 from workloads.generators.location import changes_stream, gated_pass_stream
-from workloads.network import load_network
+from workloads.loading import load_network
 from workloads.transforms import scale_resolution
 
 if TYPE_CHECKING:

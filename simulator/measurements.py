@@ -21,7 +21,8 @@ from simulator.calibration import Calibration, Measurement
 from simulator.elements.precision import parse_precision
 from simulator.errors import FileProblems, Problem, UserError, did_you_mean
 from simulator.platform import Platform
-from workloads.network import Network, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 from workloads.recorded import read_csv_rows
 
 __all__ = ["platform_text", "read_measurements"]

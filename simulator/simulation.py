@@ -12,7 +12,8 @@ from simulator.lowering import lower
 from simulator.mapping import MappingRules, load_mapping
 from simulator.platform import Platform, load_platform
 from workloads.generators import static_stream
-from workloads.network import Network, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 from workloads.tokens import TokenStream
 
 if TYPE_CHECKING:

@@ -86,11 +86,7 @@ class DataRate:
 
     def at(self, clock: Fraction | None) -> Fraction:
         """Bytes per second when ``clock`` ticks that many times a second; a rate per second needs no clock."""
-        if not self.per_cycle:
-            return self.amount
-        if clock is None:
-            raise UnitError(f"'{self}' needs a clock; give one, or write a bandwidth such as '{BANDWIDTH.example}'")
-        return self.amount * clock
+        return self.amount * _needed(clock, self, BANDWIDTH) if self.per_cycle else self.amount
 
     def __str__(self) -> str:
         return format_quantity(self.amount, "B/cycle" if self.per_cycle else "B/s")
@@ -105,14 +101,16 @@ class Span:
 
     def at(self, clock: Fraction | None) -> Fraction:
         """Seconds when ``clock`` ticks that many times a second; a span in seconds needs no clock."""
-        if not self.in_cycles:
-            return self.amount
-        if clock is None:
-            raise UnitError(f"'{self}' needs a clock; give one, or write a duration such as '{DURATION.example}'")
-        return self.amount / clock
+        return self.amount / _needed(clock, self, DURATION) if self.in_cycles else self.amount
 
     def __str__(self) -> str:
         return format_quantity(self.amount, "cycle" if self.in_cycles else "s")
+
+
+def _needed(clock: Fraction | None, found: DataRate | Span, kind: Kind) -> Fraction:
+    if clock is None:
+        raise UnitError(f"'{found}' needs a clock; give one, or write {kind.article()} such as '{kind.example}'")
+    return clock
 
 
 def _schema(*kinds: Kind) -> WithJsonSchema:
@@ -140,6 +138,15 @@ def _as_value_error(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return validate
 
 
+def _quantity(kind: Kind, read: Callable[[Any], Any]) -> tuple[Any, ...]:
+    """The annotations of a type whose values are numbers in the base unit of ``kind``."""
+
+    def write(value: Fraction | float) -> str:
+        return format_quantity(value, kind.base)
+
+    return kind, BeforeValidator(_as_value_error(read)), PlainSerializer(write, when_used="json"), _schema(kind)
+
+
 def _exact(kind: Kind) -> tuple[Any, ...]:
     def read(found: Any) -> Fraction:
         if isinstance(found, Fraction):  # already in the base unit: a value handed over in Python
@@ -147,10 +154,7 @@ def _exact(kind: Kind) -> tuple[Any, ...]:
             return found
         return parse_quantity(found, kind)[0]
 
-    def write(value: Fraction) -> str:
-        return format_quantity(value, kind.base)
-
-    return kind, BeforeValidator(_as_value_error(read)), PlainSerializer(write, when_used="json"), _schema(kind)
+    return _quantity(kind, read)
 
 
 def _whole(kind: Kind) -> tuple[Any, ...]:
@@ -162,20 +166,11 @@ def _whole(kind: Kind) -> tuple[Any, ...]:
             )
         return int(value)
 
-    def write(value: int) -> str:
-        return format_quantity(value, kind.base)
-
-    return kind, BeforeValidator(_as_value_error(read)), PlainSerializer(write, when_used="json"), _schema(kind)
+    return _quantity(kind, read)
 
 
 def _real(kind: Kind) -> tuple[Any, ...]:
-    def read(found: Any) -> float:
-        return float(parse_quantity(found, kind)[0])
-
-    def write(value: float) -> str:
-        return format_quantity(value, kind.base)
-
-    return kind, BeforeValidator(_as_value_error(read)), PlainSerializer(write, when_used="json"), _schema(kind)
+    return _quantity(kind, lambda found: float(parse_quantity(found, kind)[0]))
 
 
 def _read_rate(found: Any) -> DataRate:

@@ -9,7 +9,8 @@ import pytest
 from simulator import load_network, simulate
 from simulator.algorithms import algorithm_times, quickest, with_quickest
 from simulator.mapping import MappingRules
-from workloads.network import Network, NetworkBuilder
+from workloads.builder import NetworkBuilder
+from workloads.network import Network
 
 
 @pytest.fixture

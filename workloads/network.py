@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from workloads.errors import WorkloadError, did_you_mean
@@ -22,11 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from workloads.builder import NetworkBuilder
-
     WeightLoader = Callable[[], NDArray[np.floating[Any]]]
 
-__all__ = ["LAYER_KINDS", "Layer", "LayerGroup", "Network", "NetworkBuilder", "Shape", "network_summary"]
+__all__ = ["LAYER_KINDS", "Layer", "LayerGroup", "Network", "Shape", "network_summary"]
 
 
 @dataclass(frozen=True)
@@ -255,15 +252,3 @@ def _check_precision(name: str, weight_bits: int, activation_bits: int, number: 
             raise WorkloadError(f"network '{name}': {what} is {bits}; write a width from 1 to 64")
     if number not in NUMBERS:
         raise WorkloadError(f"network '{name}': number is '{number}'{did_you_mean(number, NUMBERS)}")
-
-
-_ELSEWHERE = MappingProxyType({"NetworkBuilder": "workloads.builder", "load_network": "workloads.loading"})
-
-
-def __getattr__(name: str) -> Any:
-    """The names that need the zoo or the importers are loaded when they are asked for."""
-    if name in _ELSEWHERE:
-        import importlib
-
-        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

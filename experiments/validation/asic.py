@@ -21,7 +21,8 @@ from simulator.strict_yaml import read_yaml
 from workloads.builder import NetworkBuilder
 from workloads.generators import static_stream
 from workloads.layers import Layer
-from workloads.network import Network, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 from workloads.tokens import TokenStream
 
 _FOLDER = Path(__file__).parents[2] / "tests" / "reference" / "hardware"

@@ -14,7 +14,7 @@ from experiments.validation.rows import Row
 from simulator.elements.streaming import resources
 from simulator.elements.streaming.resources import MatrixUnit
 from simulator.mapping import LayerRule, MappingRules
-from workloads.network import load_network
+from workloads.loading import load_network
 
 _REFERENCE = Path(__file__).parents[2] / "tests" / "reference" / "finn" / "figures.csv"
 _FRAMES = 12

@@ -13,8 +13,8 @@ from simulator.lowered import ActorNote, Amounts, ChannelNote, Lowered, Resource
 from simulator.plan import Plan, Series
 from simulator.platform import Platform, load_platform
 from simulator.result import Result
+from workloads.builder import NetworkBuilder
 from workloads.generators import static_stream
-from workloads.network import NetworkBuilder
 from workloads.tokens import TokenStream
 
 PICOSECOND = Fraction(1, 10**12)

@@ -13,6 +13,7 @@ from simulator.lowering import lower
 from simulator.mapping import LayerRule, MappingRules
 from simulator.platform import load_platform
 from simulator.simulation import simulate
+from workloads.builder import NetworkBuilder
 from workloads.dynamic.branches import branches, outputs
 from workloads.errors import WorkloadError
 from workloads.generators.branches import (
@@ -22,7 +23,8 @@ from workloads.generators.branches import (
     residual_blocks,
     skip_stream,
 )
-from workloads.network import Network, NetworkBuilder, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 
 _FABRIC = """
 format: platform/1

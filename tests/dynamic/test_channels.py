@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workloads.builder import NetworkBuilder
 from workloads.dynamic.structured import structured_work
 from workloads.errors import WorkloadError
 from workloads.generators import static_stream
 from workloads.generators.channels import fbs_stream, pruned_stream, similarity_stream, slimmable_stream
-from workloads.network import NetworkBuilder, load_network
+from workloads.loading import load_network
 
 _TABLE = Path(__file__).parent.parent / "reference" / "dynamic" / "fbs_m_cifarnet.csv"
 

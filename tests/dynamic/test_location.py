@@ -9,11 +9,13 @@ import pytest
 
 from simulator import simulate
 from simulator.mapping import MappingRules
+from workloads.builder import NetworkBuilder
 from workloads.dynamic.filters import generate_filters
 from workloads.dynamic.masks import moving_objects, spread_masks
 from workloads.errors import WorkloadError
 from workloads.generators.location import changes_stream, dynamic_filters_stream, gated_pass_stream
-from workloads.network import Network, NetworkBuilder, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 from workloads.windows import layer_window
 
 

@@ -14,8 +14,9 @@ from simulator.engine import run
 from simulator.lowering import lower
 from simulator.mapping import FifoRule, LayerRule, MappingRules
 from simulator.platform import Platform, load_platform
+from workloads.builder import NetworkBuilder
 from workloads.generators import static_stream
-from workloads.network import Network, NetworkBuilder
+from workloads.network import Network
 from workloads.seeds import generator
 from workloads.tokens import TokenStream
 

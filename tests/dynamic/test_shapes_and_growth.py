@@ -12,7 +12,7 @@ from workloads.errors import WorkloadError
 from workloads.generators.growth import expandable_stream, progressive_stream
 from workloads.generators.shapes import resolution_stream, sentences_stream
 from workloads.inference import adaptive_bins
-from workloads.network import load_network
+from workloads.loading import load_network
 from workloads.transforms import scale_resolution
 from workloads.zoo.dynamic import dcnn, dynamic_k
 

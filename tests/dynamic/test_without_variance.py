@@ -23,7 +23,8 @@ from workloads.generators.channels import fbs_stream, pruned_stream, similarity_
 from workloads.generators.growth import expandable_stream, progressive_stream
 from workloads.generators.location import changes_stream, dynamic_filters_stream, gated_pass_stream
 from workloads.generators.shapes import resolution_stream, sentences_stream
-from workloads.network import Network, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 from workloads.tokens import LayerWork, TokenStream
 from workloads.transforms import prune_channels, scale_resolution
 from workloads.zoo.dynamic import dcnn

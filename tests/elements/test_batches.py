@@ -14,7 +14,7 @@ from simulator.platform import Platform, load_platform
 from workloads.generators.channels import fbs_stream, pruned_stream, slimmable_stream
 from workloads.generators.location import changes_stream
 from workloads.generators.shapes import resolution_stream
-from workloads.network import load_network
+from workloads.loading import load_network
 from workloads.tokens import LayerWork
 from workloads.transforms import prune_channels
 

@@ -8,7 +8,8 @@ import pytest
 
 from simulator import Result, load_platform, simulate
 from simulator.mapping import LayerRule, MappingRules
-from workloads.network import Network, NetworkBuilder
+from workloads.builder import NetworkBuilder
+from workloads.network import Network
 from workloads.transforms import (
     prune_channels,
     prune_neurons,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simulator.elements.spatial import Spatial, SpatialMapping, buffer_bytes, map_rows
 from simulator.elements.systolic_folds import product_of
 from tests.elements.accelerators import conv, cycles, element, only_stage
-from workloads.network import load_network
+from workloads.loading import load_network
 
 
 def eyeriss(**config: object) -> Spatial:

@@ -14,7 +14,7 @@ from simulator.elements.systolic_traffic import Buffers, dram_traffic, stalled_c
 from simulator.errors import PlatformError
 from tests.elements.accelerators import conv, cycles, dense, element, kept, only_stage
 from workloads.generators import static_stream
-from workloads.network import load_network
+from workloads.loading import load_network
 
 
 def array(**config: object) -> Systolic:

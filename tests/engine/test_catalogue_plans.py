@@ -16,7 +16,7 @@ from simulator.lowering import lower
 from simulator.platform import load_platform
 from tests.engine.test_aggregate import figures
 from workloads.generators import static_stream
-from workloads.network import load_network
+from workloads.loading import load_network
 
 NETWORKS = ("lenet-5", "tfc-w1a1", "alexnet-caffe")
 MOST = 400_000

@@ -22,7 +22,7 @@ from experiments import (
 from simulator.mapping import LayerRule
 from workloads.generators.channels import pruned_stream
 from workloads.generators.static import static_stream
-from workloads.network import load_network
+from workloads.loading import load_network
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

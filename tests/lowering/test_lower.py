@@ -15,8 +15,9 @@ from simulator.lowered import Role
 from simulator.lowering import lower
 from simulator.mapping import FifoRule, LayerRule, MappingRules
 from simulator.platform import Platform, load_platform
+from workloads.builder import NetworkBuilder
 from workloads.generators import static_stream
-from workloads.network import Network, NetworkBuilder
+from workloads.network import Network
 
 _FPGA = """
 format: platform/1

@@ -11,7 +11,9 @@ import pytest
 from simulator.errors import MappingError
 from simulator.mapping import MappingRules, load_mapping
 from simulator.mapping.finn import FoldingProblems, read_folding
-from workloads.network import Network, NetworkBuilder, load_network
+from workloads.builder import NetworkBuilder
+from workloads.loading import load_network
+from workloads.network import Network
 
 
 def _rules(nodes: dict[str, Any], network: Network) -> dict[str, dict[str, Any]]:

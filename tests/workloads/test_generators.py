@@ -12,7 +12,8 @@ from workloads.arrivals import DEFAULT_FRAMES
 from workloads.builder import NetworkBuilder
 from workloads.errors import WorkloadError
 from workloads.generators import Schedule, build_stream, generator_names, load_generator, parse_workload, static_stream
-from workloads.network import Network, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 
 
 @pytest.fixture

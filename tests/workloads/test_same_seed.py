@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from workloads.generators.registry import build_stream
-from workloads.network import load_network
+from workloads.loading import load_network
 from workloads.tokens import TokenStream
 
 CASES: tuple[tuple[str, str], ...] = (

@@ -14,7 +14,8 @@ from workloads.builder import NetworkBuilder
 from workloads.errors import FileProblems, WorkloadError
 from workloads.generators import build_stream, static_stream
 from workloads.generators.branches import early_exit_stream
-from workloads.network import Network, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 from workloads.streamfile import SHARES, load_stream, save_stream
 from workloads.tokens import LayerWork, TokenStream
 

@@ -13,8 +13,9 @@ from simulator.lowering import lower
 from simulator.mapping import LayerRule, MappingRules
 from simulator.platform import load_platform
 from simulator.trace import Trace
+from workloads.builder import NetworkBuilder
 from workloads.generators import static_stream
-from workloads.network import Network, NetworkBuilder
+from workloads.network import Network
 
 _TEXT = """
 format: platform/1

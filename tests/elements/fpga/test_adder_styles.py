@@ -12,7 +12,8 @@ from simulator import Result, simulate
 from simulator.elements.streaming.adders import adder_tree_depth, adder_tree_luts
 from simulator.elements.streaming.resources import MatrixUnit, matrix_dsps, matrix_luts
 from simulator.mapping import LayerRule, MappingRules
-from workloads.network import Network, NetworkBuilder
+from workloads.builder import NetworkBuilder
+from workloads.network import Network
 from workloads.transforms import binarise
 
 

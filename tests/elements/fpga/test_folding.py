@@ -12,7 +12,7 @@ from simulator.elements.streaming.setfolding import fold_unit, target_cycles
 from simulator.errors import UserError
 from simulator.mapping import MappingRules
 from tests.elements.fpga.pipelines import integers, lowered_on, one_conv, rules_for
-from workloads.network import load_network
+from workloads.loading import load_network
 
 
 def _fault(tmp_path: Path, **options: Any) -> str:

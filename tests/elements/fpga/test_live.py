@@ -16,11 +16,13 @@ from simulator.errors import PlatformError
 from simulator.mapping import LayerRule, MappingRules
 from simulator.platform import Platform, load_platform
 from simulator.simulation import simulate
+from workloads.builder import NetworkBuilder
 from workloads.dynamic.structured import structured_work
 from workloads.generators.branches import early_exit_stream
 from workloads.generators.channels import fbs_stream
 from workloads.generators.static import static_stream
-from workloads.network import Network, NetworkBuilder, load_network
+from workloads.loading import load_network
+from workloads.network import Network
 from workloads.tokens import LayerWork, TokenStream
 
 _FABRIC = """

@@ -9,8 +9,9 @@ import pytest
 
 from simulator import Result, UserError, load_network, simulate
 from simulator.mapping import LayerRule, MappingRules
+from workloads.builder import NetworkBuilder
 from workloads.layers import Layer
-from workloads.network import Network, NetworkBuilder
+from workloads.network import Network
 from workloads.tiling import tiling
 
 _FABRIC = "fpga: {model: fpga, clock: 100 MHz, multipliers: 4096"

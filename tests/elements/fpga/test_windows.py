@@ -9,7 +9,7 @@ import pytest
 from simulator.analysis.occupancy import channel_use
 from simulator.lowered import Lowered
 from tests.elements.fpga.pipelines import integers, lowered_on, rules_for, traced
-from workloads.network import load_network
+from workloads.loading import load_network
 
 
 def _peak(lowered: Lowered, name: str) -> int:
