@@ -71,9 +71,9 @@ def puts(writer: Firings, reader: Firings, written: Ints) -> Series:
     passing = writer.done() & reader.done()
     if writer.batch > 1:
         edges = np.arange(0, writer.frames, writer.batch)
-        return Series.full(np.add.reduceat(passing.astype(np.int64), edges) * int(written.sum()))
+        return Series.recurring(np.add.reduceat(passing.astype(np.int64), edges) * int(written.sum()))
     kept = passing if writer.taken is None else passing[writer.taken]
-    return Series.full((kept[:, None] * written[None, :]).ravel())
+    return Series.recurring((kept[:, None] * written[None, :]).ravel())
 
 
 def takes(reader: Firings, writer: Firings, per_piece: Ints, tokens: int) -> Series:
@@ -88,6 +88,6 @@ def takes(reader: Firings, writer: Firings, per_piece: Ints, tokens: int) -> Ser
         if reader.frames % reader.batch == 0 and bool(passing.all()):
             return Series.counting(reader.count, by=reader.batch * tokens)
         ends = np.minimum(np.arange(1, reader.count + 1) * reader.batch, reader.frames)
-        return Series.full(before[ends])
+        return Series.recurring(before[ends])
     frames = np.arange(reader.frames) if reader.taken is None else np.flatnonzero(reader.taken)
-    return Series.full((before[frames, None] + passing[frames, None] * per_piece[None, :]).ravel())
+    return Series.recurring((before[frames, None] + passing[frames, None] * per_piece[None, :]).ravel())

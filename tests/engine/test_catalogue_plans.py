@@ -13,6 +13,7 @@ from simulator.engine.compiled import run_compiled
 from simulator.engine.simpy_engine import run_simpy
 from simulator.errors import UserError
 from simulator.lowering import lower
+from simulator.mapping.mapping import MappingRules
 from simulator.platform import load_platform
 from tests.engine.test_aggregate import figures
 from workloads.generators import static_stream
@@ -59,3 +60,11 @@ def test_a_camera_at_a_fixed_rate_is_fast_forwarded_exactly(name: str, rate: str
     if rate == "30Hz" or name in {"u250", "zcu104"}:
         assert skipped.skipped_periods > 0
     assert (skipped.actors[0].void > 0) == (rate == "1MHz" and name != "zcu104")
+
+
+def test_batches_are_fast_forwarded_exactly() -> None:
+    stream = static_stream(load_network("lenet-5"), 4000, None)
+    plan = lower(load_platform("t4-server"), stream, MappingRules(batch=8)).plan
+    skipped = run_aggregate(plan)
+    assert skipped.skipped_periods > 100
+    assert figures(skipped) == figures(run_aggregate(plan, fast_forward=False))

@@ -57,3 +57,9 @@ def test_all_that_is_put_is_taken(
         assert need[-1] == put.sum()
     else:
         assert put.sum() == 0
+
+
+def test_whole_batches_take_the_memory_of_one() -> None:
+    batches, frames = Firings(1, 4000, batch=8), Firings(1, 4000)
+    for series in (puts(batches, frames, np.array([1, 1])), takes(batches, frames, np.array([2]), 2)):
+        assert (series.length, series.period) == (500, 1)
