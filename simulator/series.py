@@ -112,7 +112,7 @@ class Series:
     def total(self) -> int:
         """The sum of all values as a Python integer, so it cannot overflow."""
         turns, rest = divmod(self.length, self.period)
-        whole, head = _exact_sum(self.pattern), _exact_sum(self.pattern[:rest])
+        whole, head = exact_sum(self.pattern), exact_sum(self.pattern[:rest])
         return whole * turns + head + self.step * (self.period * (turns * (turns - 1) // 2) + rest * turns)
 
     def maximum(self) -> int:
@@ -177,7 +177,7 @@ def _recurs(values: Ints, period: int) -> bool:
     return np.array_equal(values[period:], values[:-period])
 
 
-def _exact_sum(values: Ints) -> int:
+def exact_sum(values: Ints) -> int:
     """The sum of int64 values without overflow: split in halves of 32 bits, each of which sums safely."""
     if not values.size:
         return 0

@@ -10,11 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-
 from simulator.analysis.breakdown import BUSY, STATES
-from simulator.analysis.occupancy import server_capacity, server_work
-from simulator.analysis.run import Run
+from simulator.analysis.occupancy import server_capacity
+from simulator.analysis.run import Figures
 from simulator.analysis.tokens import channel_ends
 from simulator.analysis.waits import CAUSES
 from simulator.lowered import Role
@@ -63,7 +61,7 @@ class _Candidate:
     whole: bool = True
 
 
-def bottleneck(run: Run) -> Bottleneck:
+def bottleneck(run: Figures) -> Bottleneck:
     """Names what limits a run."""
     found = sorted(_candidates(run), key=lambda c: -c.share)
     arrivals = _arrivals(run, found)
@@ -74,14 +72,14 @@ def bottleneck(run: Run) -> Bottleneck:
         return ticking
     if not found:
         return Bottleneck("dependency", "none", None, None, None, None, "nothing takes any time", "nothing to change")
-    if run.steady.frames == int(run.frames.delivered.sum()):  # all that departed did so at one instant
+    if run.steady.frames == run.delivered:  # all that departed did so at one instant
         return _longest(run, found)
     if found[0].share >= SATURATED:
         return _saturated(run, found)
     return _waiting(run, found)
 
 
-def _candidates(run: Run) -> list[_Candidate]:
+def _candidates(run: Figures) -> list[_Candidate]:
     """Every part with its share of the time at work."""
     plan, lowered = run.lowered.plan, run.lowered
     first, last, length = _span(run)
@@ -101,13 +99,13 @@ def _candidates(run: Run) -> list[_Candidate]:
             found.append(_Candidate(kind, name, min(alone, 1.0), main, number, whole=False))
     for server, name in enumerate(lowered.servers):
         capacity = server_capacity(plan, server, first, last) * length / (last - first)
-        share = server_work(plan, run.trace, server, first, last) / capacity if capacity else 0.0
+        share = run.server_work(server, first, last) / capacity if capacity else 0.0
         kind = "dma" if name in lowered.platform.dma else "memory"
         found.append(_Candidate(kind, name, min(share, 1.0), _heaviest(run, server), server=server))
     return [one for one in found if one.share > 0]
 
 
-def _span(run: Run) -> tuple[int, int, float]:
+def _span(run: Figures) -> tuple[int, int, float]:
     """First and last tick of the work that is counted, and the time that this work takes at the pace of the run.
 
     In the steady part both are the same. A short run fills and drains for much of its time, so there all of the work is
@@ -117,13 +115,13 @@ def _span(run: Run) -> tuple[int, int, float]:
     first, last = run.window
     if run.steady.settled and last > first:
         return first, last, float(last - first)
-    delivered = int(run.frames.delivered.sum())
-    if run.trace.complete and delivered and run.steady.throughput:
-        return 0, run.trace.now, delivered / float(run.steady.throughput)
-    return 0, run.trace.now, float(run.trace.now)
+    delivered = run.delivered
+    if run.complete and delivered and run.steady.throughput:
+        return 0, run.now, delivered / float(run.steady.throughput)
+    return 0, run.now, float(run.now)
 
 
-def _part(run: Run, actor: int, resource: int | None) -> tuple[str, str]:
+def _part(run: Figures, actor: int, resource: int | None) -> tuple[str, str]:
     note = run.lowered.actors[actor]
     element = run.lowered.resources[resource].element if resource is not None else note.element
     if element is None:
@@ -131,7 +129,7 @@ def _part(run: Run, actor: int, resource: int | None) -> tuple[str, str]:
     return ("dma" if element in run.lowered.platform.dma else "element"), element
 
 
-def _heaviest(run: Run, server: int) -> int | None:
+def _heaviest(run: Figures, server: int) -> int | None:
     """The actor that pushes most work through a server."""
     plan = run.lowered.plan
     loads = [(sum(f.work.total() for f in a.flows if f.server == server), -i) for i, a in enumerate(plan.actors)]
@@ -139,20 +137,18 @@ def _heaviest(run: Run, server: int) -> int | None:
     return -index if heaviest else None
 
 
-def _arrivals(run: Run, found: list[_Candidate]) -> Bottleneck | None:
+def _arrivals(run: Figures, found: list[_Candidate]) -> Bottleneck | None:
     """The stream itself, where all that arrives comes through in time."""
-    if run.lowered.stream.is_saturated or run.frames.void.any():
+    if run.lowered.stream.is_saturated or run.dropped or run.spans is None or run.steady.frames < 2:
         return None
-    chosen = np.sort(run.arrivals_ps[run.frames.delivered])
-    if chosen.size < 2 or chosen[-1] <= chosen[0] or run.steady.frames < 2:
+    count, span, passed = run.spans
+    if span <= 0:
         return None
-    left = np.sort(run.frames.departure[run.frames.delivered])
-    span, passed = int(chosen[-1] - chosen[0]), float((left[-1] - left[0]) * run.lowered.plan.tick) * 1e12
     # Spans of the same frames: the rates in two windows differ by chance where arrivals are random.
     if passed * _KEPT_UP > span or (found and found[0].share >= _FULL):
         return None
     busiest = found[0] if found else None
-    offered = (chosen.size - 1) / span * 1e12
+    offered = (count - 1) / span * 1e12
     pace = f"{offered:,.0f}" if offered >= 1000 else f"{offered:.4g}"
     reason = f"frames arrive at {pace} a second and all come through"
     if busiest is None or busiest.share <= 0:
@@ -168,7 +164,7 @@ def _arrivals(run: Run, found: list[_Candidate]) -> Bottleneck | None:
     return Bottleneck("arrivals", "arrivals", None, None, busiest.share, room, reason, advice)
 
 
-def _tick(run: Run, found: list[_Candidate]) -> Bottleneck | None:
+def _tick(run: Figures, found: list[_Candidate]) -> Bottleneck | None:
     """An element whose steps begin by a clock of its own, where all else keeps up with that."""
     if run.steady.frames < 2 or (found and found[0].share >= _FULL):
         return None
@@ -189,7 +185,7 @@ def _tick(run: Run, found: list[_Candidate]) -> Bottleneck | None:
     return None
 
 
-def _longest(run: Run, found: list[_Candidate]) -> Bottleneck:
+def _longest(run: Figures, found: list[_Candidate]) -> Bottleneck:
     """For a run of one frame, or one batch: the part that takes most of its time."""
     first = max(found, key=lambda c: (c.actor is not None and c.server is None, c.share))
     layer, stage = _where(run, first.actor)
@@ -200,7 +196,7 @@ def _longest(run: Run, found: list[_Candidate]) -> Bottleneck:
     return Bottleneck(first.kind, first.name, layer, stage, first.share, gain, reason, advice)
 
 
-def _saturated(run: Run, found: list[_Candidate]) -> Bottleneck:
+def _saturated(run: Figures, found: list[_Candidate]) -> Bottleneck:
     """The part that is busy all the time: computing, or waiting for its memory."""
     first = found[0]
     layer, stage = _where(run, first.actor)
@@ -227,7 +223,7 @@ def _saturated(run: Run, found: list[_Candidate]) -> Bottleneck:
     return Bottleneck(first.kind, first.name, layer, stage, first.share, gain, reason, f"{advice}{then or ' helps'}")
 
 
-def _waiting(run: Run, found: list[_Candidate]) -> Bottleneck:
+def _waiting(run: Figures, found: list[_Candidate]) -> Bottleneck:
     """Nothing is busy all the time: parts wait for room in a FIFO, or for each other's results."""
     busiest = found[0]
     gain = 1 / busiest.share
@@ -235,7 +231,7 @@ def _waiting(run: Run, found: list[_Candidate]) -> Bottleneck:
     channel = _tightest(run)
     if channel is not None:
         own, note = run.lowered.plan.channels[channel], run.lowered.channels[channel]
-        share = int(run.breakdown.blocked_by[channel]) / max(run.trace.now, 1)
+        share = int(run.breakdown.blocked_by[channel]) / max(run.now, 1)
         reason = f"{most}; '{note.producer}' waits {_percent(share)} of the time for room in '{own.name}'"
         depth = "1 token" if own.capacity == 1 else f"{own.capacity} tokens"
         advice = f"a deeper FIFO than {depth} buys at most {gain:.3g}x, then '{busiest.name}' limits"
@@ -246,7 +242,7 @@ def _waiting(run: Run, found: list[_Candidate]) -> Bottleneck:
     return Bottleneck("dependency", busiest.name, layer, stage, busiest.share, gain, reason, advice)
 
 
-def _behind(run: Run, first: _Candidate, found: list[_Candidate]) -> _Candidate | None:
+def _behind(run: Figures, first: _Candidate, found: list[_Candidate]) -> _Candidate | None:
     """The memory or link that a busy resource mostly waits for, if it does."""
     if first.group is None or first.actor is None:
         return None
@@ -276,7 +272,7 @@ def _next(found: list[_Candidate], *limiting: _Candidate) -> tuple[float | None,
     return gain, f" buys at most {gain:.3g}x, then {what} limits ({_percent(others[0].share)} busy)"
 
 
-def _tightest(run: Run) -> int | None:
+def _tightest(run: Figures) -> int | None:
     """The bounded channel whose writer waits for room while its reader is not itself blocked: where the back-pressure
     begins.
     """
@@ -286,20 +282,20 @@ def _tightest(run: Run) -> int | None:
         if ends.writer is None or ends.reader is None or run.lowered.actors[ends.writer].role is Role.SOURCE:
             continue
         lanes: Ints = parts.lanes
-        blocked = parts.actor(ends.reader, "blocked") / max(int(lanes[ends.reader]) * run.trace.now, 1)
-        scores.append((int(parts.blocked_by[index]) / max(run.trace.now, 1) * (1 - blocked), -index))
+        blocked = parts.actor(ends.reader, "blocked") / max(int(lanes[ends.reader]) * run.now, 1)
+        scores.append((int(parts.blocked_by[index]) / max(run.now, 1) * (1 - blocked), -index))
     score, index = max(scores, default=(0.0, 0))
     return -index if score > _WORTH_NAMING else None
 
 
-def _where(run: Run, actor: int | None) -> tuple[str | None, str | None]:
+def _where(run: Figures, actor: int | None) -> tuple[str | None, str | None]:
     if actor is None:
         return None, None
     note = run.lowered.actors[actor]
     return note.layer, note.stage or None
 
 
-def _share_text(run: Run, one: _Candidate, place: str) -> str:
+def _share_text(run: Figures, one: _Candidate, place: str) -> str:
     """' with layer x', or how much of a shared resource its heaviest layer takes."""
     if one.group is None or one.actor is None or _is_alone(run, one):
         return place
@@ -311,12 +307,12 @@ def _share_text(run: Run, one: _Candidate, place: str) -> str:
     return f", {_percent(part)} of it{place}"
 
 
-def _is_alone(run: Run, one: _Candidate) -> bool:
+def _is_alone(run: Figures, one: _Candidate) -> bool:
     """Whether a single actor makes up the part, so that its layer is all of the work."""
     return one.group is not None and len(run.breakdown.members[one.group].actors) == 1
 
 
-def _time(run: Run) -> str:
+def _time(run: Figures) -> str:
     return "steady time" if run.steady.settled else "time at this pace"
 
 

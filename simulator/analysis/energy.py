@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from simulator.analysis.breakdown import in_service
-from simulator.analysis.tokens import channel_ends, departed, void_of, writes
+from simulator.analysis.tokens import departed, void_of
 from simulator.lowered import Amounts, Lowered
 from simulator.trace import Trace
 
@@ -31,26 +30,48 @@ class EnergyItem:
     energy_pj: float | None
 
 
-def energy_items(lowered: Lowered, trace: Trace) -> list[EnergyItem]:
+class Work(Protocol):
+    """What a run has done, as far as it is priced."""
+
+    @property
+    def lowered(self) -> Lowered: ...
+
+    @property
+    def now(self) -> int: ...
+
+    @property
+    def moved(self) -> dict[tuple[int, str, str], float]: ...
+
+    def departed(self, actor: int) -> int: ...
+
+    def amount(self, actor: int, amounts: Amounts) -> float: ...
+
+    def in_service(self, actors: tuple[int, ...]) -> int: ...
+
+    def written(self, channel: int) -> int: ...
+
+
+def energy_items(run: Work) -> list[EnergyItem]:
     """The energy of a run by part and cause: processing elements, memories, DMA engines and FIFOs, in the platform's
     order.
     """
-    seconds = float(lowered.plan.tick * trace.now)
-    dynamic = dynamic_energy(lowered, trace)
+    lowered = run.lowered
+    seconds = float(lowered.plan.tick * run.now)
+    dynamic = dynamic_energy(run)
     items: list[EnergyItem] = []
     for name, element in lowered.platform.processing_elements.items():
         energies = dynamic.get(name, {})
         items += [
             EnergyItem(name, "element", cause, value)
-            for cause, value in _of_element(lowered, trace, name, element.config.energy, energies, seconds)
+            for cause, value in _of_element(run, name, element.config.energy, energies, seconds)
         ]
-    items += _of_memories(lowered, trace, seconds)
+    items += _of_memories(run, seconds)
     for name, dma in lowered.platform.dma.items():
         items += [
             EnergyItem(name, "dma", cause, value)
-            for cause, value in _of_element(lowered, trace, name, dma.config.energy, dynamic.get(name, {}), seconds)
+            for cause, value in _of_element(run, name, dma.config.energy, dynamic.get(name, {}), seconds)
         ]
-    return items + _of_fifos(lowered, trace, seconds)
+    return items + _of_fifos(run, seconds)
 
 
 def total_pj(items: list[EnergyItem]) -> float | None:
@@ -59,15 +80,15 @@ def total_pj(items: list[EnergyItem]) -> float | None:
     return sum(known) if known else None
 
 
-def dynamic_energy(lowered: Lowered, trace: Trace) -> dict[str, dict[str, float]]:
+def dynamic_energy(run: Work) -> dict[str, dict[str, float]]:
     """Picojoules by element (or DMA) and cause, summed over its actors."""
     found: dict[str, dict[str, float]] = {}
-    for index, note in enumerate(lowered.actors):
+    for index, note in enumerate(run.lowered.actors):
         if note.element is None:
             continue
         causes = found.setdefault(note.element, {})
         for cause, amounts in note.energy_pj.items():
-            causes[cause] = causes.get(cause, 0.0) + actor_total(trace, index, amounts)
+            causes[cause] = causes.get(cause, 0.0) + run.amount(index, amounts)
     return found
 
 
@@ -80,15 +101,6 @@ def actor_total(trace: Trace, actor: int, amounts: Amounts) -> float:
     return float(amounts.at(np.flatnonzero(~void)).sum())
 
 
-def memory_bytes(lowered: Lowered, trace: Trace) -> dict[tuple[int, str, str], float]:
-    """Bytes by (actor, memory, 'read' or 'write')."""
-    return {
-        (index, memory, way): actor_total(trace, index, amounts)
-        for index, note in enumerate(lowered.actors)
-        for (memory, way), amounts in note.memory_bytes.items()
-    }
-
-
 def access_energy(lowered: Lowered, memory: str, way: str) -> float | None:
     """Picojoules a byte that a memory takes for a read or write; None is not modelled."""
     part = lowered.platform.memories.get(memory)
@@ -97,14 +109,14 @@ def access_energy(lowered: Lowered, memory: str, way: str) -> float | None:
 
 
 def _of_element(
-    lowered: Lowered, trace: Trace, name: str, config: Any, dynamic: Mapping[str, float], seconds: float
+    run: Work, name: str, config: Any, dynamic: Mapping[str, float], seconds: float
 ) -> Iterator[tuple[str, float | None]]:
     """Causes of an element or DMA: what its notes price and the powers of its config; needed fields that are empty are
     not modelled.
     """
     fields = {} if config is None else {key: getattr(config, key) for key in type(config).model_fields}
-    actors = tuple(i for i, note in enumerate(lowered.actors) if note.element == name)
-    ran = any(departed(trace, actor) for actor in actors)
+    actors = tuple(i for i, note in enumerate(run.lowered.actors) if note.element == name)
+    ran = any(run.departed(actor) for actor in actors)
     if config is None and not dynamic:
         yield "all", None
     for cause in [*fields, *(cause for cause in dynamic if cause not in fields)]:
@@ -115,7 +127,7 @@ def _of_element(
             if _is_missed(cause, fields, dynamic, ran):
                 yield cause, None
         elif cause == "active":
-            busy = float(lowered.plan.tick * in_service(lowered.plan, trace, actors))
+            busy = float(run.lowered.plan.tick * run.in_service(actors))
             yield cause, float(given) * busy * _PJ_PER_WATT_SECOND
         elif cause == "idle":
             yield cause, float(given) * seconds * _PJ_PER_WATT_SECOND
@@ -134,14 +146,14 @@ def _is_missed(cause: str, fields: Mapping[str, Any], dynamic: Mapping[str, floa
     return cause != "active" or not dynamic
 
 
-def _of_memories(lowered: Lowered, trace: Trace, seconds: float) -> list[EnergyItem]:
+def _of_memories(run: Work, seconds: float) -> list[EnergyItem]:
     moved: dict[tuple[str, str], float] = {}
-    for (_, where, way), amount in memory_bytes(lowered, trace).items():
+    for (_, where, way), amount in run.moved.items():
         moved[where, way] = moved.get((where, way), 0.0) + amount
     items = []
-    for name, memory in lowered.platform.memories.items():
+    for name, memory in run.lowered.platform.memories.items():
         for way in ("read", "write"):
-            per_byte = access_energy(lowered, name, way)
+            per_byte = access_energy(run.lowered, name, way)
             value = None if per_byte is None else per_byte * moved.get((name, way), 0.0)
             items.append(EnergyItem(name, "memory", way, value))
         power = memory.idle_power
@@ -151,15 +163,15 @@ def _of_memories(lowered: Lowered, trace: Trace, seconds: float) -> list[EnergyI
     return items
 
 
-def _of_fifos(lowered: Lowered, trace: Trace, seconds: float) -> list[EnergyItem]:
+def _of_fifos(run: Work, seconds: float) -> list[EnergyItem]:
     """FIFOs of the platform file: each bit that was written to them is moved once."""
     bits: dict[str, float] = {}
-    ends = channel_ends(lowered.plan)
+    lowered = run.lowered
     for index, note in enumerate(lowered.channels):
         if note.fifo is not None:
-            written = writes(lowered.plan, trace, index, ends[index])
-            tokens = int(written.real[-1]) - written.initial if written.real.size else 0
-            bits[note.fifo] = bits.get(note.fifo, 0.0) + tokens * lowered.plan.channels[index].token_bytes * _BITS
+            bits[note.fifo] = (
+                bits.get(note.fifo, 0.0) + run.written(index) * lowered.plan.channels[index].token_bytes * _BITS
+            )
     items = []
     for name, fifo in lowered.platform.fifos.items():
         energy = fifo.config.energy
@@ -171,10 +183,10 @@ def _of_fifos(lowered: Lowered, trace: Trace, seconds: float) -> list[EnergyItem
 
 __all__ = [
     "EnergyItem",
+    "Work",
     "access_energy",
     "actor_total",
     "dynamic_energy",
     "energy_items",
-    "memory_bytes",
     "total_pj",
 ]

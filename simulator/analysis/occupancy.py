@@ -10,10 +10,13 @@ from simulator.analysis.steps import Floats, Steps
 from simulator.analysis.tokens import Ends, channel_ends, filled, given_back, occupied, readable_times, void_of, writes
 from simulator.lowered import Lowered
 from simulator.plan import Plan
-from simulator.series import Ints
+from simulator.series import Ints, exact_sum
 from simulator.trace import Trace
 
 _MOST_BINS = 32
+
+FINEST_BINS = 1024
+"""Levels that a run without a trace tells apart; as many ranges of them where there are more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +60,26 @@ def _written(plan: Plan, trace: Trace, channel: int, ends: Ends) -> int:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ChannelSummary:
+class MemoryUse:
+    """What lay in a memory: bytes of ``weights`` all the time, and beside them a level in units of ``unit`` bytes.
+
+    ``mean`` and ``highest`` are those of the level, ``histogram`` the share of time in each bin between ``levels``.
+    """
+
+    weights: int
+    unit: float
+    mean: float
+    highest: int
+    levels: Ints
+    histogram: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelTotals:
     """What is kept of a channel's use: levels in tokens, times in ticks.
 
     ``highest`` and ``mean`` of the room taken, ``waiting_mean`` of the readable tokens, ``sojourn`` their integral;
-    ``histogram`` is the share of time in each bin of levels between ``levels``. ``low``, ``high`` and ``average``
-    follow the level over the given bins of time, and ``until`` is its integral up to some instants.
+    ``histogram`` is the share of time in each bin of levels between ``levels``.
     """
 
     highest: int
@@ -74,6 +91,16 @@ class ChannelSummary:
     empty: int
     levels: Ints
     histogram: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelSummary(ChannelTotals):
+    """The same with the level over time.
+
+    ``low``, ``high`` and ``average`` follow it over the given bins of time, and ``until`` is its integral up to some
+    instants.
+    """
+
     low: Ints
     high: Ints
     average: Floats
@@ -127,8 +154,13 @@ def sojourn_total(plan: Plan, trace: Trace, channel: int) -> int:
 
 
 def histogram_edges(highest: int) -> Ints:
-    """Edges of at most 32 bins of equal width over the levels 0 to ``highest``; a bin a level where that fits."""
+    """Edges of at most 32 bins of equal width over the levels 0 to ``highest``; a bin a level where that fits.
+
+    Beyond 1023, a width is a multiple of the power of two in which a run without a trace counts such levels.
+    """
+    finest = 1 << max(0, highest.bit_length() - (FINEST_BINS - 1).bit_length())
     width = -(-(highest + 1) // _MOST_BINS)
+    width = -(-width // finest) * finest
     return np.arange(0, highest + 1 + width, width, dtype=np.int64)
 
 
@@ -138,7 +170,7 @@ def memory_level(lowered: Lowered, trace: Trace, memory: str) -> tuple[int, Step
     """
     plan, ends = lowered.plan, channel_ends(lowered.plan)
     inside = [c for c, channel in enumerate(plan.channels) if channel.memory == memory and channel.token_bytes > 0]
-    unit = _common_unit([plan.channels[c].token_bytes for c in inside])
+    unit = common_unit([plan.channels[c].token_bytes for c in inside])
     times, changes, initial = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], 0
     for c in inside:
         scale = round(plan.channels[c].token_bytes / unit)
@@ -150,7 +182,7 @@ def memory_level(lowered: Lowered, trace: Trace, memory: str) -> tuple[int, Step
     return lowered.weights_bytes.get(memory, 0), steps, unit
 
 
-def _common_unit(sizes: list[float]) -> float:
+def common_unit(sizes: list[float]) -> float:
     """A size that the token sizes are whole multiples of: a bit, or finer where tokens are fractions of one."""
     unit = 0.125
     for _ in range(8):
@@ -169,7 +201,7 @@ def server_work(plan: Plan, trace: Trace, server: int, first: int, last: int) ->
                 continue
             served = trace.served[index]
             chosen = np.flatnonzero((served > first) & (served <= last) & ~trace.void[index])
-            total += int(flow.work.at(chosen).sum())
+            total += exact_sum(flow.work.at(chosen))
     return total
 
 
@@ -183,8 +215,11 @@ def server_capacity(plan: Plan, server: int, first: int, last: int) -> int:
 
 __all__ = [
     "ChannelSummary",
+    "ChannelTotals",
     "ChannelUse",
+    "MemoryUse",
     "channel_use",
+    "common_unit",
     "histogram_edges",
     "memory_level",
     "server_capacity",

@@ -26,7 +26,7 @@ from simulator.trace import Trace
 Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
-_FEWEST = 4  # departures in a window that is judged; fewer say nothing about steadiness
+FEWEST = 4  # departures in a window that is judged; fewer say nothing about steadiness
 _BATCHES = 20  # of departures, for the interval; Schmeiser (1982) finds little to gain beyond 30
 _LONGEST_PERIOD = 2000  # frames
 _ROUNDING = 1e-7  # of an interval
@@ -65,17 +65,17 @@ def steady_state(plan: Plan, trace: Trace, frames: FrameTimes, areas: Areas | No
     """
     departures = np.sort(frames.departure[frames.delivered])
     if departures.size < 2 or departures[0] == departures[-1]:
-        return _too_short(trace, departures)
+        return too_short(trace.now, departures)
     dry = source_end(plan, trace)
     usable = int(np.searchsorted(departures, dry, side="right")) if trace.complete else departures.size
-    if usable < _FEWEST or departures[0] == departures[usable - 1]:
-        start, reason = 0, _short_reason(departures.size, usable)
+    if usable < FEWEST or departures[0] == departures[usable - 1]:
+        start, reason = 0, short_reason(departures.size, usable)
         usable = departures.size
     else:
         start, reason = _warm_up(plan, trace, departures[:usable], areas)
         if departures[start] == departures[usable - 1]:
             start = 0
-    return _measure(departures[start:usable], reason)
+    return measure(departures[start:usable], reason)
 
 
 def source_end(plan: Plan, trace: Trace) -> int:
@@ -84,10 +84,10 @@ def source_end(plan: Plan, trace: Trace) -> int:
     return min(ends, default=trace.now)
 
 
-def _too_short(trace: Trace, departures: Ints) -> Steady:
+def too_short(now: int, departures: Ints) -> Steady:
     """One frame, or one batch: all that can be said is how long it took from the start."""
     count = int(departures.size)
-    last = int(departures[-1]) if count else trace.now
+    last = int(departures[-1]) if count else now
     if not count:
         reason = "no frame was delivered"
     else:
@@ -98,8 +98,8 @@ def _too_short(trace: Trace, departures: Ints) -> Steady:
     return Steady(0, last, count, rate, None, None, None, False, reason)
 
 
-def _short_reason(departures: int, usable: int) -> str:
-    if departures < _FEWEST:
+def short_reason(departures: int, usable: int) -> str:
+    if departures < FEWEST:
         return f"only {departures} frames departed; run more frames"
     return f"only {usable} of {departures} frames departed before the source ran dry; run more frames"
 
@@ -157,7 +157,7 @@ def stationary_from(values: Floats) -> tuple[int, bool]:
     return start, start < half or float(np.ptp(values[start:])) <= 1e-9 * max(float(np.abs(values).max()), 1e-300)
 
 
-def _measure(departures: Ints, reason: str) -> Steady:
+def measure(departures: Ints, reason: str) -> Steady:
     """The throughput between the first and last instant of these departures, over whole periods where they repeat."""
     first = int(np.searchsorted(departures, departures[0], side="right")) - 1  # count what leaves after this instant
     inside = departures[first:]

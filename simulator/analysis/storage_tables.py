@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.analysis.breakdown import STATES, edges_of
-from simulator.analysis.energy import memory_bytes
-from simulator.analysis.occupancy import histogram_edges, memory_level, server_capacity, server_work
-from simulator.analysis.run import BINS, Run
+from simulator.analysis.occupancy import server_capacity
+from simulator.analysis.run import BINS, Figures, Run
 from simulator.analysis.steps import Floats
 from simulator.analysis.tidy import tidy
 from simulator.series import Ints
@@ -55,7 +54,7 @@ _MEMORIES = (
 )
 
 
-def fifos_table(run: Run) -> pd.DataFrame:
+def fifos_table(run: Figures) -> pd.DataFrame:
     """A row a channel: its capacity, how full it was, how long tokens stayed, and whom it made wait.
 
     Levels count the room that is taken, also by tokens still being worked on; ``mean_stay_us`` is how long a token lay
@@ -64,7 +63,7 @@ def fifos_table(run: Run) -> pd.DataFrame:
     """
     import pandas as pd
 
-    now, rows = max(run.trace.now, 1), []
+    now, rows = max(run.now, 1), []
     for index, (channel, note, use) in enumerate(
         zip(run.lowered.plan.channels, run.lowered.channels, run.channels, strict=True)
     ):
@@ -96,7 +95,7 @@ def fifos_table(run: Run) -> pd.DataFrame:
     return tidy(pd.DataFrame(rows, columns=list(_FIFOS)).astype({"capacity_tokens": "Int64"}))
 
 
-def histograms_table(run: Run) -> pd.DataFrame:
+def histograms_table(run: Figures) -> pd.DataFrame:
     """A row a channel and range of levels: the share of time that the room taken lay in it."""
     return _stacked(
         ("fifo", "from_tokens", "to_tokens", "time_fraction"),
@@ -107,7 +106,7 @@ def histograms_table(run: Run) -> pd.DataFrame:
     )
 
 
-def memories_table(run: Run) -> pd.DataFrame:
+def memories_table(run: Figures) -> pd.DataFrame:
     """A row a memory of the platform: what lay in it, and how busy its port was.
 
     ``weights_bytes`` stay all the time, the rest is the room that channels take. ``busy_fraction`` is the work through
@@ -115,20 +114,20 @@ def memories_table(run: Run) -> pd.DataFrame:
     """
     import pandas as pd
 
-    seconds, moved = run.elapsed_s, memory_bytes(run.lowered, run.trace)
+    seconds, moved = run.elapsed_s, run.moved
     rows = []
     for name, memory in run.lowered.platform.memories.items():
-        weights, level, unit = memory_level(run.lowered, run.trace, name)
+        use = run.memory(name)
         both = {
             way: sum(amount for (_, where, kind), amount in moved.items() if (where, kind) == (name, way))
             for way in ("read", "write")
         }
-        mean, highest = weights + level.mean() * unit, weights + level.maximum() * unit
+        mean, highest = use.weights + use.mean * use.unit, use.weights + use.highest * use.unit
         rows.append(
             {
                 "memory": name,
                 "size_bytes": memory.size,
-                "weights_bytes": weights,
+                "weights_bytes": use.weights,
                 "mean_bytes": mean,
                 "max_bytes": highest,
                 "mean_fraction": mean / memory.size,
@@ -143,13 +142,13 @@ def memories_table(run: Run) -> pd.DataFrame:
     return tidy(pd.DataFrame(rows, columns=list(_MEMORIES)))
 
 
-def memory_histograms_table(run: Run) -> pd.DataFrame:
+def memory_histograms_table(run: Figures) -> pd.DataFrame:
     """A row a memory and range of levels: the share of time that it held so many bytes, weights included."""
     rows: list[tuple[Any, ...]] = []
     for name in run.lowered.platform.memories:
-        weights, level, unit = memory_level(run.lowered, run.trace, name)
-        edges = histogram_edges(level.maximum())
-        rows.append((name, weights + edges[:-1] * unit, weights + (edges[1:] - 1) * unit, level.histogram(edges)))
+        use = run.memory(name)
+        low, high = use.levels[:-1], use.levels[1:] - 1
+        rows.append((name, use.weights + low * use.unit, use.weights + high * use.unit, use.histogram))
     return _stacked(("memory", "from_bytes", "to_bytes", "time_fraction"), rows)
 
 
@@ -210,15 +209,13 @@ def _bins(run: Run) -> tuple[Ints, Ints]:
     return edges, np.searchsorted(run.breakdown.edges, edges)
 
 
-def _port_share(run: Run, memory: str) -> float | None:
+def _port_share(run: Figures, memory: str) -> float | None:
     """The busiest of a memory's servers; None where nothing goes through it."""
     plan, shares = run.lowered.plan, []
     for server, name in enumerate(run.lowered.servers):
         if name == memory or name.startswith(f"{memory}."):
-            capacity = server_capacity(plan, server, 0, run.trace.now)
-            shares.append(
-                server_work(plan, server=server, trace=run.trace, first=-1, last=run.trace.now) / max(capacity, 1)
-            )
+            capacity = server_capacity(plan, server, 0, run.now)
+            shares.append(run.server_work(server, -1, run.now) / max(capacity, 1))
     return max(shares, default=None)
 
 

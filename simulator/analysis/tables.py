@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.analysis.breakdown import BUSY, STATES
-from simulator.analysis.energy import access_energy, actor_total, memory_bytes
+from simulator.analysis.energy import access_energy
 from simulator.analysis.latency import to_ps
-from simulator.analysis.run import Run
+from simulator.analysis.run import Figures, Run
 from simulator.analysis.tidy import tidy
-from simulator.analysis.tokens import departed, started, void_of
+from simulator.analysis.tokens import started, void_of
 from simulator.analysis.waits import CAUSES, STRETCHES, waits_of
 from simulator.lowered import Role
-from simulator.series import Ints, Series
+from simulator.series import Ints
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from simulator.engine.value_counts import ValueCounts
 
 _PER_FRAME_CAUSES = ("compute", "memory_bound", "stalled", "blocked", "starved", "contended")
 _LAYERS = (
@@ -29,26 +31,25 @@ _LAYERS = (
 )
 
 
-def stages_table(run: Run) -> pd.DataFrame:
+def stages_table(run: Figures) -> pd.DataFrame:
     """A row an actor: what it stands for, its work a frame, and where its time went (all lanes together)."""
     import pandas as pd
 
-    moved, steady = memory_bytes(run.lowered, run.trace), _steady_busy(run)
+    moved, steady = run.moved, _steady_busy(run)
     rows = []
     for index, (actor, note) in enumerate(zip(run.lowered.plan.actors, run.lowered.actors, strict=True)):
         frames = run.frames_done(index)
-        count = departed(run.trace, index)
         row: dict[str, Any] = {
             "stage": actor.name,
             "role": note.role.value,
             "layer": note.layer,
             "element": note.element,
             "part": note.stage,
-            "firings": count,
-            "void_firings": int(np.count_nonzero(void_of(run.trace, index, count))),
+            "firings": run.departed(index),
+            "void_firings": run.void_firings(index),
             "frames": frames,
-            "macs": _per_frame(None if note.macs is None else actor_total(run.trace, index, note.macs), frames),
-            "cycles": _per_frame(_total(run, index, note.cycles), frames),
+            "macs": _per_frame(None if note.macs is None else run.amount(index, note.macs), frames),
+            "cycles": _per_frame(None if note.cycles is None else run.sum_of(index, note.cycles), frames),
             "read_bytes": _per_frame(_moved(moved, index, "read"), frames),
             "write_bytes": _per_frame(_moved(moved, index, "write"), frames),
             "energy_uj": _per_frame(_actor_energy(run, index, moved), frames, 1e-6),
@@ -64,7 +65,7 @@ _FABRIC = frozenset({"lut", "bram18", "uram", "dsp"})
 """Figures of a model that add up over the stages of a layer."""
 
 
-def layers_table(run: Run, stages: pd.DataFrame) -> pd.DataFrame:
+def layers_table(run: Figures, stages: pd.DataFrame) -> pd.DataFrame:
     """A row a layer on an element: its work, time, traffic and energy a frame.
 
     ``cycles`` of a layer whose stages have hardware of their own are those of the slowest one; stages that share slots
@@ -124,7 +125,7 @@ def stages_columns() -> list[str]:
     return [*own, "write_bytes", "energy_uj", "lanes", "steady_busy_fraction", *(f"{cause}_us" for cause in CAUSES)]
 
 
-def elements_table(run: Run) -> pd.DataFrame:
+def elements_table(run: Figures) -> pd.DataFrame:
     """A row a processing element or DMA of the platform, used or not: what its slots did, as shares of the run."""
     import pandas as pd
 
@@ -135,7 +136,7 @@ def elements_table(run: Run) -> pd.DataFrame:
     for name in [*platform.processing_elements, *platform.dma]:
         element = platform.processing_elements.get(name)
         slots, whole, steady = states.get(name, (element.slots if element else 0, None, None))
-        shares = _shares(whole, slots * run.trace.now)
+        shares = _shares(whole, slots * run.now)
         actors = [i for i, note in enumerate(run.lowered.actors) if note.element == name]
         first, last = run.window
         row: dict[str, Any] = {
@@ -143,7 +144,7 @@ def elements_table(run: Run) -> pd.DataFrame:
             "kind": "dma" if element is None else "element",
             "model": "dma" if element is None else element.config.model,
             "slots": slots,
-            "firings": sum(departed(run.trace, i) for i in actors),
+            "firings": sum(run.departed(i) for i in actors),
             "busy_fraction": sum(shares[state] for state in BUSY),
             "steady_busy_fraction": sum(_shares(steady, slots * (last - first))[state] for state in BUSY),
         }
@@ -152,7 +153,7 @@ def elements_table(run: Run) -> pd.DataFrame:
     return tidy(pd.DataFrame(rows))
 
 
-def energy_table(run: Run) -> pd.DataFrame:
+def energy_table(run: Figures) -> pd.DataFrame:
     """A row a part and cause; ``energy_mj`` is empty where the platform does not model it."""
     import pandas as pd
 
@@ -193,6 +194,13 @@ def frames_table(run: Run) -> pd.DataFrame:
     return tidy(pd.DataFrame(columns))
 
 
+def latencies_table(latencies: ValueCounts) -> pd.DataFrame:
+    """A row a latency in picoseconds that was counted: microseconds, and how many frames took so long."""
+    import pandas as pd
+
+    return tidy(pd.DataFrame({"latency_us": latencies.values * 1e-6, "frames": latencies.counts}))
+
+
 def firings_table(run: Run) -> pd.DataFrame:
     """A row a firing that has started, actor by actor: its times and its waits. Large: made only when asked for."""
     import pandas as pd
@@ -225,17 +233,6 @@ def _us(run: Run, ticks: Ints) -> Any:
     return np.where(ticks >= 0, ticks * run.tick_us, np.nan)
 
 
-def _total(run: Run, actor: int, series: Series | None) -> float | None:
-    """The sum over the firings of an actor that departed and are not void."""
-    if series is None:
-        return None
-    count = departed(run.trace, actor)
-    void = void_of(run.trace, actor, count)
-    if count == series.length and not void.any():
-        return float(series.total())
-    return float(series.at(np.flatnonzero(~void)).sum())
-
-
 def _per_frame(total: float | None, frames: int, scale: float = 1.0) -> float | None:
     return None if total is None or not frames else total * scale / frames
 
@@ -245,9 +242,9 @@ def _moved(moved: Mapping[tuple[int, str, str], float], actor: int, way: str) ->
     return sum(found) if found else None
 
 
-def _actor_energy(run: Run, actor: int, moved: Mapping[tuple[int, str, str], float]) -> float | None:
+def _actor_energy(run: Figures, actor: int, moved: Mapping[tuple[int, str, str], float]) -> float | None:
     """Picojoules of an actor's own causes and of the memory accesses it makes; None where none of them is modelled."""
-    parts = [actor_total(run.trace, actor, amounts) for amounts in run.lowered.actors[actor].energy_pj.values()]
+    parts = [run.amount(actor, amounts) for amounts in run.lowered.actors[actor].energy_pj.values()]
     for (index, memory, way), amount in moved.items():
         per_byte = access_energy(run.lowered, memory, way)
         if index == actor and per_byte is not None:
@@ -255,18 +252,18 @@ def _actor_energy(run: Run, actor: int, moved: Mapping[tuple[int, str, str], flo
     return sum(parts) if parts else None
 
 
-def _steady_busy(run: Run) -> list[float]:
+def _steady_busy(run: Figures) -> list[float]:
     """The share of the steady part (the whole run where there is none) in which each actor's lanes were in service."""
     first, last = run.window
     if last <= first:
-        first, last = 0, run.trace.now
+        first, last = 0, run.now
     actors, _ = run.breakdown.between(first, last)
     busy = actors[:, [CAUSES.index(state) for state in BUSY]].sum(axis=1)
     spans = run.breakdown.lanes * (last - first)
     return [int(b) / int(s) if s else 0.0 for b, s in zip(busy, spans, strict=True)]
 
 
-def _states_by_element(run: Run) -> dict[str, tuple[int, Ints, Ints]]:
+def _states_by_element(run: Figures) -> dict[str, tuple[int, Ints, Ints]]:
     """Slots, slot-ticks by state over the run, and over its steady part, of every element that runs something."""
     parts, (_, steady) = run.breakdown, run.breakdown.between(*run.window)
     return {
@@ -285,7 +282,7 @@ def _shares(ticks: Ints | None, total: int) -> dict[str, float]:
     return {state: int(ticks[i]) / total for i, state in enumerate(STATES)}
 
 
-def _energy_by_part(run: Run) -> dict[str, float]:
+def _energy_by_part(run: Figures) -> dict[str, float]:
     """Millijoules of every part of which anything is modelled."""
     found: dict[str, float] = {}
     for item in run.energy:
@@ -299,6 +296,7 @@ __all__ = [
     "energy_table",
     "firings_table",
     "frames_table",
+    "latencies_table",
     "layers_table",
     "stages_columns",
     "stages_table",

@@ -22,10 +22,11 @@ from simulator.cli.options import (
     overrides,
     place_to_write,
 )
+from workloads.errors import UserError
 
 if TYPE_CHECKING:
     from simulator.lowered import Lowered
-    from simulator.result import Result
+    from simulator.result import Result, TotalsResult
 
 _INPUT = "Input"
 _RUN = "Run"
@@ -89,6 +90,14 @@ def run_network(
             "--until", metavar="TIME", help="Stop after so much simulated time, e.g. 10ms.", rich_help_panel=_RUN
         ),
     ] = None,
+    totals: Annotated[
+        bool,
+        typer.Option(
+            "--totals",
+            help="Keep totals and no trace: constant memory, and whole periods are skipped where the run repeats.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -106,7 +115,7 @@ def run_network(
             "--trace",
             parser=place_to_write,
             metavar="FILE",
-            help="Write a timeline for ui.perfetto.dev (.json or .json.gz).",
+            help="Write a timeline for ui.perfetto.dev (.json or .json.gz), or a row a firing (.parquet or .arrow).",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
@@ -122,6 +131,8 @@ def run_network(
     from simulator.platform import load_platform
     from workloads.generators import build_stream
 
+    if totals and trace is not None:
+        raise UserError("--trace needs what --totals leaves out; write one of the two")
     began = time.perf_counter()
     where = load_platform(platform, overrides(settings))
     rules = None if mapping is None else load_mapping(mapping)
@@ -136,7 +147,7 @@ def run_network(
     )
     lowered = lower(where, stream, rules)
     _make_room(out, trace)
-    result = _simulated(lowered, engine, until, began, quiet=quiet or as_json)
+    result = _simulated(lowered, engine, until, began, totals=totals, quiet=quiet or as_json)
     command = shlex.join(["headrace", *sys.argv[1:]])
     result = replace(
         result,
@@ -148,7 +159,7 @@ def run_network(
             "overrides": overrides(settings),
         },
     )
-    stopped = not result.trace.complete and until is None
+    stopped = not result.run.complete and until is None
     written = _write(result, out, trace)
     if as_json:
         from simulator.cli.console import print_json
@@ -163,17 +174,18 @@ def run_network(
         raise typer.Exit(INTERRUPTED)
 
 
-def _simulated(lowered: Lowered, engine: str, until: str | None, began: float, *, quiet: bool) -> Result:
+def _simulated(
+    lowered: Lowered, engine: str, until: str | None, began: float, *, totals: bool, quiet: bool
+) -> Result | TotalsResult:
     from simulator.cli.progress import watching
-    from simulator.engine import run
-    from simulator.result import Result
+    from simulator.simulation import run_totals, run_traced
     from workloads.quantities import parse_time
 
     tick = lowered.plan.tick
     last = None if until is None else int(parse_time(until, "--until") / tick)
     with watching(tick, quiet=quiet) as progress:
-        trace = run(lowered.plan, engine=engine, until=last, progress=progress)
-    return Result(lowered=lowered, trace=trace, wall_s=time.perf_counter() - began)
+        start = run_totals if totals else run_traced
+        return start(lowered, engine=engine, until=last, progress=progress, began=began)
 
 
 def _make_room(out: Path | None, trace: Path | None) -> None:
@@ -186,17 +198,20 @@ def _make_room(out: Path | None, trace: Path | None) -> None:
         make_folder(trace.parent)
 
 
-def _write(result: Result, out: Path | None, trace: Path | None) -> list[Path]:
+def _write(result: Result | TotalsResult, out: Path | None, trace: Path | None) -> list[Path]:
     """Saves what was asked for and returns where it is."""
+    from simulator.result import Result
+
     written = []
     if out is not None:
         result.save(out)
-        result.plot_timeline(out / "timeline.png")
-        result.plot_occupancy(out / "occupancy.png")
+        if isinstance(result, Result):  # these follow the run over time
+            result.plot_timeline(out / "timeline.png")
+            result.plot_occupancy(out / "occupancy.png")
         result.plot_energy(out / "energy.png")
         result.plot_layers(out / "layers.png")
         written.append(out)
-    if trace is not None:
+    if trace is not None and isinstance(result, Result):
         result.write_trace(trace)
         written.append(trace)
     return written

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from simulator.result import Result
+    from simulator.result import Report
 
 _LAYERS = 8
 """Layers told of, the slowest first; the saved tables hold them all."""
@@ -32,7 +32,7 @@ _SHARES = {
 """Columns of the elements' table and how they are called; those in which nothing happened are left out."""
 
 
-def print_result(result: Result, written: Sequence[Path]) -> None:
+def print_result(result: Report, written: Sequence[Path]) -> None:
     """Print the figures of a run for people."""
     out, data = console(), result.summary()
     out.print(_headline(result, data))
@@ -44,7 +44,7 @@ def print_result(result: Result, written: Sequence[Path]) -> None:
         out.print(f"written: {path}", soft_wrap=True)
 
 
-def _headline(result: Result, data: dict[str, Any]) -> str:
+def _headline(result: Report, data: dict[str, Any]) -> str:
     arrivals = result.lowered.stream.origin.get("arrivals")
     frames = f"{data['frames']} frames" + (f", {arrivals}" if arrivals else "")
     return f"[bold]{data['network']}[/] on [bold]{data['platform']}[/]  {frames}"
@@ -99,7 +99,7 @@ def _energy(data: dict[str, Any]) -> str:
     return text
 
 
-def _print_elements(out: Console, result: Result) -> None:
+def _print_elements(out: Console, result: Report) -> None:
     everything = result.elements
     table_of = everything[everything["busy_fraction"] > 0]
     shown = [name for name in _SHARES if name == "busy_fraction" or bool((table_of[name] >= 0.005).any())]
@@ -121,7 +121,7 @@ def _print_elements(out: Console, result: Result) -> None:
         out.print(f"[dim]unused: {', '.join(unused)}[/]\n")
 
 
-def _print_layers(out: Console, result: Result) -> None:
+def _print_layers(out: Console, result: Report) -> None:
     layers = result.layers
     shown = layers.sort_values("time_us", ascending=False, kind="stable").head(_LAYERS)
     rows = [
@@ -142,7 +142,7 @@ def _print_layers(out: Console, result: Result) -> None:
     out.print(table(columns, rows, text=2, title=f"The {len(rows)} slowest of {len(layers)} layers, a frame"))
 
 
-def _print_fifos(out: Console, result: Result) -> None:
+def _print_fifos(out: Console, result: Report) -> None:
     # The room at the entrance is full in every saturated run, which says nothing about the platform.
     inner = result.fifos[~result.fifos["producer"].isin(_entrances(result))]
     fifos = inner[inner["blocks_writer_us"] > 0]
@@ -163,7 +163,7 @@ def _print_fifos(out: Console, result: Result) -> None:
     out.print(table(("FIFO", "capacity", "mean", "most", "full", "blocks its writer"), rows, title="FIFOs that block"))
 
 
-def _entrances(result: Result) -> list[str]:
+def _entrances(result: Report) -> list[str]:
     return [layer.name for layer in result.lowered.stream.network.inputs]
 
 

@@ -64,7 +64,7 @@ def _fits(plan: Plan) -> None:
     if size > _MOST_BYTES:
         raise PlanError(
             f"the trace of {plan.firings:,} firings takes {size / 1e9:,.0f} GB; "
-            "run_aggregate keeps totals in constant memory"
+            "simulate(..., totals=True) or --totals keeps totals in constant memory"
         )
 
 

@@ -58,7 +58,10 @@ class FrameMark:
 
 
 class FrameLog:
-    """Follows the frames of one run; ``reader`` is given those that are through, block by block."""
+    """Follows the frames of one run; ``reader`` is given those that are through, block by block.
+
+    ``dry`` is when the first of the sources began its last firing (None: none has).
+    """
 
     def __init__(self, plan: Plan, reader: Callable[[FrameBlock], None]) -> None:
         self.plan, self.reader = plan, reader
@@ -72,6 +75,7 @@ class FrameLog:
         self.carry = dict.fromkeys(self.sinks, 0)
         self.base = 0
         self.void_before = 0
+        self.dry: int | None = None
         self.entry, self.departure = np.full((2, 0), _NEVER, dtype=np.int64)
         self.void = np.zeros(0, dtype=np.bool_)
         self.recent: list[FrameBlock] | None = None
@@ -166,6 +170,8 @@ class FrameLog:
         chosen, frames = actor.frames_of(firings)
         self._make_room(frames)
         if index in self.sources:
+            if int(firings[-1]) == actor.firings - 1:
+                self.dry = int(times[-1]) if self.dry is None else min(self.dry, int(times[-1]))
             seen = frames >= self.base
             entry = self.entry
             entry[entry == _NEVER] = np.iinfo(np.int64).max

@@ -26,12 +26,14 @@ class Counting:
     ``bins`` is the largest number of bins of a histogram of levels: one a level as long as they suffice, then two
     levels, four, and so on. ``parties[a]`` is the party of actor a, numbered from 0 (-1: none): how long at least one
     of its members was in service. ``pools[c]`` is the pool of channel c, numbered from 0 (-1: none), and what a token
-    adds to its level. ``periods[a]``: void firings of actor a are counted by their number modulo this.
+    adds to its level; there are at least ``pool_count``. ``periods[a]``: void firings of actor a are counted by their
+    number modulo this.
     """
 
     bins: int = 1024
     parties: tuple[int, ...] = ()
     pools: tuple[tuple[int, int], ...] = ()
+    pool_count: int = 0
     periods: tuple[int, ...] = ()
 
 
@@ -107,7 +109,7 @@ def _place_parties(counting: Counting, memory: Memory, run: Ints, tallies: Ints)
 
 def _place_levels(plan: Plan, counting: Counting, memory: Memory, run: Ints, channels: Ints) -> None:
     """Histograms and limits of the channels, and rows of their kind for the pools."""
-    count = 1 + max((pool for pool, _ in counting.pools), default=-1)
+    count = max(counting.pool_count, 1 + max((pool for pool, _ in counting.pools), default=-1))
     pools = np.zeros((count, col.CHANNEL_COLUMNS), dtype=np.int64)
     run[col.POOLS] = place = memory.place(pools)
     run[col.POOLS_END] = memory.size

@@ -32,7 +32,7 @@ from simulator.trace import Trace
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simulator.result import Result
+    from simulator.result import Result, TotalsResult
 
 FORMAT = "result/1"
 TABLES = (
@@ -48,6 +48,7 @@ TABLES = (
     "timeline",
     "levels",
 )
+_OF_TRACE = ("frames", "timeline", "levels")
 _FOR_PLOTS_ONLY = ("timeline", "levels")  # long, and of no use in a spreadsheet: Parquet alone
 _LIBRARIES = ("numpy", "pandas", "simpy", "numba", "scipy", "onnx", "nir", "pyarrow", "pydantic")
 
@@ -59,7 +60,7 @@ def save_result(result: Result, folder: Path, *, firings: bool = False) -> Path:
     Raises ``UserError`` where the folder cannot be written.
     """
     with suppress(OSError):  # what an earlier run left is no part of this one
-        for stale in ("manifest.json", "firings.parquet"):
+        for stale in ("manifest.json", "firings.parquet", "latencies.parquet", "latencies.csv"):
             (folder / stale).unlink(missing_ok=True)
     for name in TABLES:
         table = getattr(result, name)
@@ -75,7 +76,41 @@ def save_result(result: Result, folder: Path, *, firings: bool = False) -> Path:
     return folder
 
 
-def manifest(result: Result) -> dict[str, Any]:
+def save_totals(result: TotalsResult, folder: Path) -> Path:
+    """Writes a result without a trace into ``folder``: its tables, latencies and counters; otherwise as
+    :func:`save_result`.
+    """
+    with suppress(OSError):  # what an earlier run left is no part of this one
+        (folder / "manifest.json").unlink(missing_ok=True)
+        for stale in (*_OF_TRACE, "firings"):
+            for suffix in ("parquet", "csv"):
+                (folder / f"{stale}.{suffix}").unlink(missing_ok=True)
+    for name in (*(name for name in TABLES if name not in _OF_TRACE), "latencies"):
+        table = getattr(result, name)
+        _write_parquet(folder / f"{name}.parquet", table)
+        write_atomically(folder / f"{name}.csv", table.to_csv(index=False).encode())
+    write_atomically(folder / "summary.json", _json(result.to_json()))
+    write_atomically(folder / "run.npz", _packed_totals(result))
+    write_atomically(folder / "platform.yaml", result.lowered.platform.dump().encode())
+    write_atomically(folder / "manifest.json", _json(manifest(result)))
+    return folder
+
+
+def _packed_totals(result: TotalsResult) -> bytes:
+    """Plan and counters as plain arrays."""
+    totals = result.run.totals
+    head = {"now": totals.now, "complete": totals.complete, "reason": totals.reason, "firings": totals.firings}
+    arrays: dict[str, Any] = {"totals": np.array(json.dumps(head)), **plan_to_arrays(result.lowered.plan)}
+    for name in type(totals.counters).__dataclass_fields__:
+        value = getattr(totals.counters, name)
+        if isinstance(value, np.ndarray):
+            arrays[f"counters.{name}"] = value
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def manifest(result: Result | TotalsResult) -> dict[str, Any]:
     """What one needs to know to run it again: versions, platform text and hash, workload, mapping, seed and command
     line.
     """
@@ -100,7 +135,8 @@ def manifest(result: Result) -> dict[str, Any]:
             "origin": dict(stream.origin),
         },
         "mapping": dict(lowered.origin),
-        "engine": {"name": result.trace.engine, "reason": result.trace.reason, "complete": result.trace.complete},
+        "engine": result.engine,
+        "kept": result.kept,
         "wall_s": result.wall_s,
         "origin": dict(result.origin),
     }
@@ -120,6 +156,8 @@ class SavedResult(Views):
         path = self.folder / f"{name}.parquet"
         if not path.is_file():
             more = "; save the result with firings=True to have every firing" if name == "firings" else ""
+            if self.manifest.get("kept") == "totals":
+                more = ": the run kept totals; run it without --totals to have it"
             raise UserError(f"{path}: there is no such table{more}")
         with _reading(path):
             return pd.read_parquet(path)
@@ -165,6 +203,11 @@ class SavedResult(Views):
         return self.table("frames")
 
     @cached_property
+    def latencies(self) -> pd.DataFrame:
+        """As :attr:`simulator.result.TotalsResult.latencies`; raises ``UserError`` where a trace was kept."""
+        return self.table("latencies")
+
+    @cached_property
     def energy(self) -> pd.DataFrame:
         """As :attr:`simulator.result.Result.energy`."""
         return self.table("energy")
@@ -207,6 +250,8 @@ class SavedResult(Views):
     def trace(self) -> Trace:
         """What the engine returned."""
         path = self.folder / "run.npz"
+        if self.manifest.get("kept") == "totals":
+            raise UserError(f"{path}: there is no trace: the run kept totals; run it without --totals to have it")
         with _reading(path), np.load(path, allow_pickle=False) as arrays:
             head = json.loads(str(arrays["trace"]))
             cuts = np.cumsum(head["firings"])[:-1]
@@ -288,4 +333,4 @@ def _versions() -> dict[str, str]:
     return found
 
 
-__all__ = ["FORMAT", "TABLES", "SavedResult", "load_saved", "manifest", "save_result"]
+__all__ = ["FORMAT", "TABLES", "SavedResult", "load_saved", "manifest", "save_result", "save_totals"]

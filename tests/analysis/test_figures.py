@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from simulator.analysis.energy import energy_items
 from simulator.lowered import Lowered
 from simulator.plan import Channel, Series
 from simulator.result import Result
@@ -88,7 +87,7 @@ def test_shares_of_an_element_count_all_its_slots(tmp_path: Path) -> None:
 
 def test_energy_is_work_times_its_price_and_power_times_its_time(tmp_path: Path) -> None:
     """2 pJ x 12 MACs x 4; 10 mW over 14 ns; 30 mW while in service for 8 ns; bits read and written at 4 and 5 pJ."""
-    items = {(i.part, i.cause): i.energy_pj for i in energy_items(_made(tmp_path), _run(tmp_path).trace)}
+    items = {(i.part, i.cause): i.energy_pj for i in _run(tmp_path).run.energy}
     assert items["cpu", "mac"] == pytest.approx(96)
     assert items["cpu", "idle"] == pytest.approx(10e-3 * 14e-9 * 1e12)
     assert items["cpu", "active"] == pytest.approx(30e-3 * 8e-9 * 1e12)

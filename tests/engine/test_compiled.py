@@ -199,5 +199,6 @@ def test_a_trace_that_no_computer_holds_is_refused_before_the_run() -> None:
     with pytest.raises(PlanError) as caught:
         run_compiled(plan(one, vast))
     assert str(caught.value) == (
-        "the trace of 1,000,000,000,001 firings takes 24,000 GB; run_aggregate keeps totals in constant memory"
+        "the trace of 1,000,000,000,001 firings takes 24,000 GB; "
+        "simulate(..., totals=True) or --totals keeps totals in constant memory"
     )
