@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         WorkloadError,
     )
     from simulator.platform import Platform, load_platform, platform_schema
-    from simulator.result import Result, load_result
+    from simulator.result import Result, TotalsResult, load_result
     from simulator.simulation import simulate
     from workloads import load_network
 
@@ -38,6 +38,7 @@ _HOME = {
     "WorkloadError": "simulator.errors",
     "Platform": "simulator.platform",
     "Result": "simulator.result",
+    "TotalsResult": "simulator.result",
     "load_network": "workloads",
     "load_platform": "simulator.platform",
     "load_result": "simulator.result",
@@ -53,6 +54,7 @@ __all__ = [
     "Platform",
     "PlatformError",
     "Result",
+    "TotalsResult",
     "UnitError",
     "UserError",
     "WorkloadError",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from simulator.engine.choice import choose
 from simulator.errors import UserError, did_you_mean
@@ -11,7 +13,17 @@ from simulator.plan import Plan
 from simulator.plan_checks import check_plan
 from simulator.trace import Trace
 
-__all__ = ["ENGINES", "Progress", "run"]
+if TYPE_CHECKING:
+    from simulator.engine.aggregate import Aggregate, run_aggregate
+    from simulator.engine.tallies import Counting
+
+__all__ = ["ENGINES", "Aggregate", "Counting", "Progress", "run", "run_aggregate"]
+
+_HOME = {
+    "Aggregate": "simulator.engine.aggregate",
+    "Counting": "simulator.engine.tallies",
+    "run_aggregate": "simulator.engine.aggregate",
+}
 
 Progress = Callable[[int, int, int], None]
 """Called now and then with the present tick, the number of firings that have departed, and that of all firings."""
@@ -48,3 +60,12 @@ def run(
 
         trace = run_compiled(plan, until=until, progress=progress)
     return replace(trace, reason=f"{reason}; {trace.reason}" if trace.reason else reason)
+
+
+def __getattr__(name: str) -> Any:
+    """Names that load numba are imported when they are first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

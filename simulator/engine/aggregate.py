@@ -180,6 +180,7 @@ def run_aggregate(
     )  # fmt: skip
     if outcome == col.STUCK:
         raise deadlock_error(plan, None, _stuck(state))
+    log.drain(state)  # after an interrupt nobody has looked yet
     now = int(state.memory[col.NOW])
     if outcome == col.PAST_UNTIL and until is not None:
         now = until

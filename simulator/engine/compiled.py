@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
@@ -59,13 +60,21 @@ def run_compiled(
 
 
 def _fits(plan: Plan) -> None:
-    """Refuse a plan whose trace no computer holds; three columns of eight bytes a firing."""
+    """Refuse a plan whose trace this computer does not hold; three columns of eight bytes a firing."""
     size = 24 * plan.firings
-    if size > _MOST_BYTES:
+    if size > min(_MOST_BYTES, _memory()):
         raise PlanError(
             f"the trace of {plan.firings:,} firings takes {size / 1e9:,.0f} GB; "
             "simulate(..., totals=True) or --totals keeps totals in constant memory"
         )
+
+
+def _memory() -> int:
+    """Bytes of this computer's memory; without end where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return _MOST_BYTES
 
 
 def _why_events(plan: Plan, until: int | None, path: Path) -> str:

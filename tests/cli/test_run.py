@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from simulator import load_network, simulate
@@ -129,6 +130,35 @@ def test_out_holds_tables_manifest_and_pictures(headrace: Command) -> None:
     assert json.loads(Path("runs/one.json").read_text())["traceEvents"]
 
 
+def test_totals_are_those_of_the_full_run_and_are_saved_without_what_needs_a_trace(headrace: Command) -> None:
+    long = ("mpsoc-cpu-gpu", "lenet-5", "--frames", 400)
+    said = headrace("run", *long, "--totals", "--json", "--out", "runs/totals")
+    assert (said.code, said.err) == (0, "")
+    totals, full = json.loads(said.out), json.loads(headrace("run", *long, "--json").out)
+    for key in ("throughput_fps", "energy_mj", "delivered", "firings", "elapsed_ms"):
+        assert totals[key] == pytest.approx(full[key]), key
+    assert totals["latency_ms"] == pytest.approx(full["latency_ms"])
+    assert "periods skipped" in totals["engine_reason"]
+    names = {path.name for path in Path("runs/totals").iterdir()}
+    assert {"manifest.json", "layers.csv", "fifos.parquet", "latencies.csv", "energy.png", "layers.png"} <= names
+    assert not names & {"frames.parquet", "timeline.parquet", "timeline.png", "occupancy.png"}
+
+
+def test_people_get_the_figures_of_totals_too(headrace: Command) -> None:
+    said = headrace("run", "mpsoc-cpu-gpu", "lenet-5", "--frames", 100_000, "--totals")
+    assert said.code == 0
+    assert "100000 frames" in said.out
+    assert "limited by" in said.out
+
+
+def test_trace_writes_a_row_a_firing_as_parquet(headrace: Command) -> None:
+    assert headrace("run", *SMALL, "--trace", "runs/firings.parquet").code == 0
+    rows = pd.read_parquet("runs/firings.parquet")
+    data = json.loads(headrace("run", *SMALL, "--json").out)
+    assert len(rows) == data["firings"]
+    assert int(rows["last_frame"].max()) == 7
+
+
 def test_a_run_writes_nothing_unless_asked(headrace: Command) -> None:
     headrace("run", *SMALL)
     assert list(Path().iterdir()) == []
@@ -201,6 +231,8 @@ def test_control_c_before_the_run_is_quiet(tmp_path: Path) -> None:
         ((*SMALL, "--arrivals", "trace:none.csv"), "no file 'none.csv'; name a CSV file that exists"),
         ((*SMALL, "--frames", "0"), "0 frames are asked for; write frames=1 or more"),
         ((*SMALL, "--engine", "fast"), "no engine 'fast'"),
+        ((*SMALL, "--totals", "--trace", "a.json"), "--trace needs what --totals leaves out; write one of the two"),
+        ((*SMALL, "--totals", "--engine", "simpy"), "totals are kept by the compiled engine alone"),
         ((*SMALL, "--set", "clock"), "--set 'clock' sets nothing; write --set memories.dram.bandwidth='12.8 GB/s'"),
         ((*SMALL, "--set", "memories.dram.bandwidth=12"), "12 has no unit; write e.g. '12 GB/s'"),
         ((*SMALL, "--set", "a=1", "--set", "a=2"), "--set sets 'a' twice; write it once"),
