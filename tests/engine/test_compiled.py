@@ -55,6 +55,12 @@ def test_both_engines_agree_on_random_plans(drawn: Plan) -> None:
     assert_same(drawn)
 
 
+@settings(max_examples=150, suppress_health_check=UNHURRIED)
+@given(plans(max_actors=7, max_firings=11))
+def test_the_event_loop_agrees_where_a_static_order_would_do_too(drawn: Plan) -> None:
+    assert_same(drawn, lambda p: run_compiled(p, path="events"))
+
+
 @settings(max_examples=100, suppress_health_check=UNHURRIED)
 @given(periodic_plans(iterations=20))
 def test_both_engines_agree_on_plans_that_repeat(drawn: Plan) -> None:
@@ -190,6 +196,21 @@ def test_times_up_to_the_end_of_64_bits_are_exact() -> None:
     for path in ("auto", "events"):
         trace = run_compiled(line, path=path)
         assert times(trace, 1)[2] == [7, late + 7]
+
+
+def test_times_too_far_apart_for_a_node_of_the_timer_tree_are_exact() -> None:
+    # Seventy timers leave 55 bits for the time; what is later waits for a new epoch.
+    far = 1 << 56
+    row = [
+        actor(f"a{i}", 3, [1 + i, far - i * 37 % 64, 5], reads={i - 1: 1} if i else {}, writes={i: 1} if i < 69 else {})
+        for i in range(70)
+    ]
+    line = plan(*row, channels=[1] * 69, discipline=AFTER)
+    assert_same(line, lambda p: run_compiled(p, path="events"))
+    stopped, whole = run_compiled(line, path="events", until=3 * far), run_compiled(line, path="events")
+    for column in ("start", "end"):
+        for part, all_of_it in zip(getattr(stopped, column), getattr(whole, column), strict=True):
+            assert np.array_equal(part, np.where(all_of_it <= 3 * far, all_of_it, -1))
 
 
 def test_a_trace_that_no_computer_holds_is_refused_before_the_run() -> None:
