@@ -20,15 +20,14 @@ import numpy as np
 from pydantic import Field
 
 from simulator.elements.base import Assignment, Element, ElementConfig, Floats, Ints, Stage, dynamic_energy
+from simulator.elements.options import check_options
 from simulator.elements.pieces import whole_cycles, windows_of
-from simulator.errors import PlatformError, did_you_mean
+from simulator.errors import PlatformError
 from simulator.units import Cycles, Duration, EnergyPerOp
 from workloads.ode.cells import Cell
 from workloads.recurrence import WIRED_CELLS, pipelining_refused
 from workloads.tokens import LayerWork
 from workloads.windows import layer_window
-
-_OPTIONS = ("interval",)
 
 
 class CircuitConfig(ElementConfig):
@@ -112,9 +111,7 @@ class Circuit(Element):
         return energy
 
     def _check_options(self, work: LayerWork, options: Mapping[str, Any], cycles: Ints) -> None:
-        for name in options:
-            if name not in _OPTIONS:
-                raise PlatformError(f"element '{self.name}' has no option '{name}'{did_you_mean(name, _OPTIONS)}")
+        check_options(self.name, work.layer, options, ("interval",))
         interval = options.get("interval")
         latency = int(cycles.max())
         if interval is None or (isinstance(interval, int) and interval >= latency):

@@ -22,7 +22,7 @@ from simulator.elements.base import Assignment, Element, ElementConfig, Floats, 
 from simulator.elements.batches import largest, summed
 from simulator.elements.kernels import Kernel, kernel_of, share_of_peak
 from simulator.elements.libraries import LIBRARIES
-from simulator.elements.options import check_options
+from simulator.elements.options import check_options, flag_option
 from simulator.elements.pieces import split_amounts, split_cycles, whole_cycles, windows_of
 from simulator.elements.precision import Precision, fastest, rate_for
 from simulator.units import Bandwidth, Bytes, ClockedBandwidth, Duration, OpRate, Rate, Share
@@ -107,7 +107,8 @@ class Cpu(Element):
         library = LIBRARIES[config.library]
         kernel = kernel_of(layer, library, self.name, assignment.options)
         share = share_of_peak(kernel, library)
-        traffic = _Traffic(self, work, kernel, cores, bool(assignment.options.get("resident")))
+        resident = flag_option(self.name, work.layer, assignment.options, "resident")
+        traffic = _Traffic(self, work, kernel, cores, resident)
         fused = layer.kind in library.fused or layer.kind in ("identity", "flatten", "reshape", "dropout")
         busy = self._arithmetic(work, kernel, float(rate) * share, cores) + traffic.cache_cycles(fused)
         streaming = traffic.stream_cycles(fused, batch)

@@ -18,7 +18,7 @@ from pydantic import Field
 from simulator.elements.base import Assignment, Element, ElementConfig, Floats, Stage
 from simulator.elements.batches import summed
 from simulator.elements.dense_work import batch_energy, distinct, each, one_by_one, refuse_wired
-from simulator.elements.options import check_options
+from simulator.elements.options import check_options, flag_option, number_option
 from simulator.elements.pieces import whole_cycles, windows_of
 from simulator.elements.systolic_folds import product_of
 from simulator.units import Bytes, Duration, OpRate, Share
@@ -68,6 +68,8 @@ class EdgeTpu(Element):
         refuse_wired(self.name, "matrix unit", work.layer)
         options, batch, config = assignment.options, assignment.batch, self.config
         check_options(self.name, work.layer, options, _OPTIONS)
+        enters, leaves = (flag_option(self.name, work.layer, options, name) for name in ("enters", "leaves"))
+        cached = number_option(self.name, work.layer, options, "cached", 0)
         geometry = layer_window(work.layer, assignment.granularity)
         cycles = summed(work.total_ops / float(config.op_rate) * work.executed, batch)
         if work.layer.is_compute:
@@ -75,9 +77,9 @@ class EdgeTpu(Element):
             cycles = cycles + one_by_one(each(dense, which, float), work, batch)[:, 0] / (
                 config.macs * config.efficiency
             )
-        if options.get("enters"):
+        if enters:
             cycles = cycles + float(config.invoke * self.clock_hz)
-        streamed = max(0, work.layer.weight_bytes - int(options.get("cached", 0)))
+        streamed = max(0, work.layer.weight_bytes - int(cached))
         return [
             Stage(
                 name="",
@@ -85,11 +87,11 @@ class EdgeTpu(Element):
                 cycles=whole_cycles(cycles)[:, None],
                 windows=windows_of(geometry),
                 written=geometry.written,
-                read_bytes=_moved(work.input_bytes, batch) if options.get("enters") else None,
-                write_bytes=_moved(work.output_bytes, batch) if options.get("leaves") else None,
+                read_bytes=_moved(work.input_bytes, batch) if enters else None,
+                write_bytes=_moved(work.output_bytes, batch) if leaves else None,
                 weight_bytes=np.full((1, 1), float(streamed)) if streamed else None,
                 energy_pj=batch_energy(config, work, batch),
-                detail={"cached_bytes": float(options.get("cached", 0)), "streamed_bytes": float(streamed)},
+                detail={"cached_bytes": cached, "streamed_bytes": float(streamed)},
             )
         ]
 

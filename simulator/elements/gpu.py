@@ -23,7 +23,7 @@ from simulator.elements.base import Assignment, Element, ElementConfig, Floats, 
 from simulator.elements.batches import gathered, largest, sizes, summed, work_together
 from simulator.elements.frameworks import FRAMEWORKS, Framework
 from simulator.elements.kernels import Kernel, kernel_of
-from simulator.elements.options import check_options
+from simulator.elements.options import check_options, number_option
 from simulator.elements.pieces import whole_cycles
 from simulator.elements.precision import Precision, fastest, rate_for
 from simulator.units import Bandwidth, Bytes, Duration, Frequency, OpRate, Rate, Share
@@ -97,7 +97,8 @@ class Gpu(Element):
         """
         check_options(self.name, work.layer, assignment.options, ("algorithm", "exposed"))
         kernels = self._kernels(work, assignment)
-        exposed = float(assignment.options.get("exposed", 1.0)) * float(self.config.launch * self.clock_hz)
+        waits = number_option(self.name, work.layer, assignment.options, "exposed", 1.0)
+        exposed = waits * float(self.config.launch * self.clock_hz)
         stages = []
         for number, kernel in enumerate(kernels):
             source = np.array([kernel.layer.output_elements if number else 0], dtype=np.int64)

@@ -28,7 +28,7 @@ from simulator.elements.dense_work import (
     refuse_wired,
     vector_stage,
 )
-from simulator.elements.options import check_options
+from simulator.elements.options import check_options, flag_option, number_option
 from simulator.elements.pieces import whole_cycles, windows_of
 from simulator.units import Bytes, OpRate
 from workloads.layers import POOL_KINDS, Layer
@@ -107,20 +107,22 @@ class VectorMac(Element):
         options, batch = assignment.options, assignment.batch
         check_options(self.name, work.layer, options, _OPTIONS)
         if not work.layer.is_compute:
-            if options.get("fused"):
+            if flag_option(self.name, work.layer, options, "fused"):
                 return [fused_stage(self.config, work, assignment)]
             return [vector_stage(self.config, work, assignment, float(self.config.op_rate))]
+        residual = number_option(self.name, work.layer, options, "residual", 0.0)
+        output = number_option(self.name, work.layer, options, "output", work.group.output_bytes)
         geometry = layer_window(work.layer, assignment.granularity)
         costs, which = distinct(work, 1, lambda ins, outs: self._cost(work.layer, ins, outs))
         cycles, read, weights = (
             each(costs, which, figure)
             for figure in (
                 lambda cost: cost.cycles,
-                lambda cost: cost.input_bytes + float(options.get("residual", 0.0)),
+                lambda cost: cost.input_bytes + residual,
                 lambda cost: cost.weight_bytes,
             )
         )
-        written = float(options.get("output", work.group.output_bytes)) * work.output_kept
+        written = output * work.output_kept
         first = costs[0]
         return [
             Stage(
