@@ -174,6 +174,20 @@ def test_void_frames_take_no_more_memory_in_a_longer_run() -> None:
     assert few == many
 
 
+@pytest.mark.parametrize("behind", range(600, 1400, 100))
+def test_frames_lost_earlier_that_an_actor_has_still_to_come_to_are_part_of_the_state(behind: int) -> None:
+    # The FIFO of 8 is full after some 28 frames, and from then on 2 of 7 are lost. `late` comes to each frame so many
+    # ticks after the camera: tokens, times and phases recur before it meets the first frame that is lost.
+    line = camera(3000, 5, [7])
+    late = replace(line.actors[0], name="late", drop=False, outputs=(), compute=Series.constant(3, 3000),
+                   release=Series.counting(3000, by=5, first=behind))  # fmt: skip
+    line = replace(line, actors=(*line.actors, late), channels=(Channel("c0", 8),))
+    skipped, whole = run_aggregate(line), run_aggregate(line, fast_forward=False)
+    assert figures(skipped) == figures(whole)
+    assert skipped.skipped_periods > 70
+    assert [actor.void for actor in skipped.actors] == [whole.actors[0].void] * 3
+
+
 @pytest.mark.slow
 def test_millions_of_firings_with_losses_have_the_same_figures_when_skipped() -> None:
     drawn = camera(2_000_000, 30_011, [22_013, 17_000, 41_017, 9_001])
