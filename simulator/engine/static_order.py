@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.engine.chase import chase
+from simulator.engine.choice import contended_resources
 from simulator.engine.marked_graph import marked_graph
 from simulator.plan import Actor, Plan
 from simulator.trace import Trace
@@ -20,13 +21,8 @@ from simulator.trace import Trace
 
 def why_not_static(plan: Plan) -> str:
     """What makes a plan need events; empty if its order is static."""
-    wanted = [0] * len(plan.resources)
-    for actor in plan.actors:
-        if actor.resource is not None:
-            wanted[actor.resource] += actor.slots * min(actor.concurrency, actor.firings)
-    for wants, resource in zip(wanted, plan.resources, strict=True):
-        if wants > resource.slots:
-            return f"resource '{resource.name}' is contended"
+    for index in sorted(contended_resources(plan)):
+        return f"resource '{plan.resources[index].name}' is contended"
     for actor in plan.actors:
         if actor.drop:
             return f"'{actor.name}' may drop frames"
