@@ -1,6 +1,8 @@
 """The time of every actor and resource by cause, out of the counters of a run that kept no trace.
 
-The figures are those of :mod:`simulator.analysis.breakdown`, to the tick.
+The figures are those of :mod:`simulator.analysis.breakdown`, to the tick. One thing a counter cannot know: that a
+firing which waits for room or tokens will be void. Its wait is charged to what it waited for at the time, where the
+trace, seen from its end, charges it to the grant, or to the earlier firings of an actor with several lanes.
 """
 
 from __future__ import annotations
