@@ -45,7 +45,7 @@ def assert_same(traced: Result, counted: TotalsResult) -> None:
     for name in TABLES:
         expected, found = getattr(traced, name), getattr(counted, name)
         left_out = [column for column in OF_THE_WINDOW if column in expected]
-        if recurs:  # departures that repeat but for ticks of rounding may give the full run a window that is not whole
+        if recurs:  # departures that repeat but for ticks of rounding may give the full run no whole periods
             pd.testing.assert_frame_equal(found[left_out], expected[left_out], rtol=1e-5, check_dtype=False, obj=name)
         pd.testing.assert_frame_equal(
             found.drop(columns=left_out), expected.drop(columns=left_out), rtol=1e-9, check_dtype=False, obj=name
