@@ -229,6 +229,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NAME", help=" ".join(NETWORKS))
     given = parser.parse_args(arguments)
+    for name in given.networks:
+        load_network(name)  # a name that is wrong is no hardware that cannot run it
     table = table_of(given.platforms, given.networks, given.frames, given.seed)
     given.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(given.out / "architectures.csv", index=False)

@@ -153,6 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tasks", type=natural, default=3, help="tasks of a run (3)")
     parser.add_argument("--most", type=natural, default=12, help="tasks to try until the memory is full (12)")
     given = parser.parse_args(arguments)
+    if given.frames < 4 * given.tasks:
+        parser.error(f"{given.frames} frames for {given.tasks} tasks; the pace of a task takes four frames at least")
     network = load_network("m-cifarnet")
     table = study(
         [Method(name, network, grow(network, given.frames, given.seed, given.tasks)) for name, grow in GROWTHS.items()]

@@ -16,6 +16,8 @@ property changes and all others stay.
 
 from __future__ import annotations
 
+import argparse
+import re
 from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
@@ -46,6 +48,13 @@ def shapes(kernels: Sequence[str], channels: Sequence[int], maps: Sequence[int],
         pad = (high // 2, wide // 2, high // 2, wide // 2)
         made.conv(x, count, (high, wide), stride=stride, pad=pad, name=f"{kernel} {count} {side} {stride}")
     return made.build()
+
+
+def kernel(text: str) -> str:
+    """The type of ``--kernels``: height and width, joined by an x."""
+    if not re.fullmatch("[1-9][0-9]?x[1-9][0-9]?", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no kernel; write its height and width, e.g. 3x5")
+    return text
 
 
 def cpu_of(name: str) -> tuple[Platform, str]:
@@ -123,6 +132,8 @@ def networks_of(names: Sequence[str], networks: Sequence[str]) -> pd.DataFrame:
 def finding(table: pd.DataFrame, networks: pd.DataFrame) -> str:
     """Yes or no, and what it depends on."""
     shares = changes(table)
+    if not shares:
+        return "No two shapes differ in one property alone: name more kernels, channels, maps or strides."
     wins = table[table["wins"]]["algorithm"].value_counts(normalize=True)
     ranked = sorted(shares.items(), key=lambda item: -item[1])
     answer = "Yes" if max(shares.values()) > 0 else "No"
@@ -184,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run them all, write the tables and the figure, print the answer."""
     parser = options(__doc__, "runs/data_ordering")
     parser.add_argument("--platforms", nargs="+", default=["raspberry-pi-4", "server-2core-avx512"], metavar="NAME")
-    parser.add_argument("--kernels", nargs="+", default=list(KERNELS), metavar="HxW")
+    parser.add_argument("--kernels", nargs="+", type=kernel, default=list(KERNELS), metavar="HxW")
     parser.add_argument("--channels", nargs="+", type=natural, default=[16, 64, 256], metavar="C")
     parser.add_argument("--maps", nargs="+", type=natural, default=[14, 28, 56], metavar="N")
     parser.add_argument("--strides", nargs="+", type=natural, default=[1, 2], metavar="S")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.inference import attributes_of, infer
 from workloads.layers import Layer, Shape
-from workloads.network import Network
+from workloads.network import Network, check_precision
 from workloads.shapes import Pads, Pair, pads, pair
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class NetworkBuilder:
     """
 
     def __init__(self, name: str, *, number: str = "float", weight_bits: int = 32, activation_bits: int = 32) -> None:
+        check_precision(name, weight_bits, activation_bits, number)
         self.name = name
         self._number = number
         self._weight_bits = weight_bits

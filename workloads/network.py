@@ -125,7 +125,7 @@ class Network:
 
         Sub-byte integers (1 for binary) are allowed; ``number`` is ``'int'`` or ``'float'``.
         """
-        _check_precision(self.name, weight_bits, activation_bits, number)
+        check_precision(self.name, weight_bits, activation_bits, number)
         changed = (
             dataclasses.replace(
                 layer,
@@ -246,7 +246,8 @@ def _faults(layers: Mapping[str, Layer]) -> list[str]:
     return faults or ([] if layers else ["it has no layers"])
 
 
-def _check_precision(name: str, weight_bits: int, activation_bits: int, number: str) -> None:
+def check_precision(name: str, weight_bits: int, activation_bits: int, number: str) -> None:
+    """Raises :class:`WorkloadError` for widths or a kind of number that a network called ``name`` cannot have."""
     for what, bits in (("weight_bits", weight_bits), ("activation_bits", activation_bits)):
         if not 1 <= bits <= 64:
             raise WorkloadError(f"network '{name}': {what} is {bits}; write a width from 1 to 64")

@@ -62,3 +62,7 @@ def test_an_unknown_platform_is_no_traceback(capsys: pytest.CaptureFixture[str])
         architectures.main(["--platforms", "jetson-nanoo"])
     assert stop.value.code == 2
     assert "did you mean 'jetson-nano'?" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        architectures.main(["--platforms", "jetson-nano", "--networks", "lenet-6"])
+    assert stop.value.code == 2
+    assert "did you mean 'lenet-5'?" in capsys.readouterr().err

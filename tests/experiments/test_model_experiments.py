@@ -176,3 +176,15 @@ def test_an_option_that_cannot_be_meant_is_a_usage_error(
         layer_balance.main([*arguments, "--network", "lenet-5"])
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_kernels_that_are_none_and_shapes_that_have_no_neighbour_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        data_ordering.main(["--kernels", "3x"])
+    assert stop.value.code == 2
+    assert "'3x' is no kernel; write its height and width, e.g. 3x5" in capsys.readouterr().err
+    one = ["--kernels", "3x3", "--maps", "14", "--channels", "16", "--strides", "1", "--networks"]
+    data_ordering.main([*one, "--platforms", "raspberry-pi-4", "--out", str(tmp_path)])
+    assert "No two shapes differ in one property alone" in capsys.readouterr().out

@@ -7,6 +7,7 @@ import json
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -149,3 +150,17 @@ def test_table_has_a_row_a_layer() -> None:
     frame = load_network("lenet-5").to_frame()
     assert list(frame["name"]) == ["x", "conv1", "pool1", "conv2", "pool2", "flatten", "ip1", "relu1", "ip2"]
     assert int(frame["macs"].sum()) == 2293000
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"weight_bits": 999}, "network 'wide': weight_bits is 999; write a width from 1 to 64"),
+        ({"activation_bits": 0}, "network 'wide': activation_bits is 0; write a width from 1 to 64"),
+        ({"number": "complex"}, "network 'wide': number is 'complex'"),
+    ],
+)
+def test_a_builder_refuses_a_precision_that_no_network_has(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(WorkloadError) as caught:
+        NetworkBuilder("wide", **options)
+    assert str(caught.value).startswith(said)

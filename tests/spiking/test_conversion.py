@@ -8,7 +8,18 @@ import pytest
 from workloads.builder import NetworkBuilder as CnnBuilder
 from workloads.errors import WorkloadError
 from workloads.seeds import generator
-from workloads.spiking import CnnLayer, activations, cnn_layers, convert, regular_rate, simulate, with_activity
+from workloads.spiking import (
+    CnnLayer,
+    NetworkBuilder,
+    Neuron,
+    activations,
+    cnn_layers,
+    convert,
+    make_spikes,
+    regular_rate,
+    simulate,
+    with_activity,
+)
 from workloads.spiking.scenes import moving_scene
 
 
@@ -69,3 +80,10 @@ def test_thresholds_can_be_tuned_to_an_activity() -> None:
     for rate in (0.02, 0.05):
         run = simulate(with_activity(network, scene, rate), scene)
         assert run.spikes["conv1"].count / (80 * 600) == pytest.approx(rate, rel=0.1)
+
+
+@pytest.mark.parametrize("rate", [-1.0, 0.0, 1.5, float("nan")])
+def test_an_activity_that_no_neuron_has_is_refused(rate: float) -> None:
+    network = NetworkBuilder((4,)).dense(np.ones((2, 4)), Neuron()).build()
+    with pytest.raises(WorkloadError, match="write spikes a neuron and step, above 0 and at most 1"):
+        with_activity(network, make_spikes((4,), 2, [0], [1]), rate)

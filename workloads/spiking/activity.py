@@ -14,6 +14,7 @@ from workloads.spiking.spikes import Real, Spikes, make_spikes
 
 # Halvings of the bracket: thresholds end within 2**-20 of their scale.
 _HALVINGS = 20
+_HIGHEST_RATE = 1
 
 
 def with_activity(
@@ -23,8 +24,15 @@ def with_activity(
     ``inputs``.
 
     ``rate`` is one number or one a layer. Each layer is tuned on the spikes of the tuned layers before it. Raises
-    :class:`WorkloadError` for networks with feedback, and layers whose input is too weak ever to fire.
+    :class:`WorkloadError` for rates that no neuron has, networks with feedback, and layers whose input is too weak
+    ever to fire.
     """
+    for each in rate.values() if isinstance(rate, Mapping) else (rate,):
+        if not 0 < each <= _HIGHEST_RATE:
+            raise WorkloadError(
+                f"network {network.name}: an activity of {each:g}; write spikes a neuron and step, above 0 and at most"
+                f" {_HIGHEST_RATE}"
+            )
     if any(len(group) > 1 for group in network.order) or any(p.source == p.target for p in network.projections):
         raise WorkloadError(
             f"network {network.name}: it has feedback; activity can be tuned layer by layer only without"
