@@ -46,7 +46,7 @@ def assert_same(traced: Result, counted: TotalsResult) -> None:
         expected, found = getattr(traced, name), getattr(counted, name)
         left_out = [column for column in OF_THE_WINDOW if column in expected]
         if recurs:  # departures that repeat but for ticks of rounding may give the full run no whole periods
-            pd.testing.assert_frame_equal(found[left_out], expected[left_out], rtol=1e-5, check_dtype=False, obj=name)
+            pd.testing.assert_frame_equal(found[left_out], expected[left_out], rtol=1e-4, check_dtype=False, obj=name)
         pd.testing.assert_frame_equal(
             found.drop(columns=left_out), expected.drop(columns=left_out), rtol=1e-9, check_dtype=False, obj=name
         )
@@ -85,15 +85,17 @@ def test_totals_tell_what_the_trace_tells(
 @pytest.mark.slow
 @pytest.mark.parametrize("platform", platforms.names())
 def test_totals_tell_what_the_trace_tells_on_every_platform(platform: str) -> None:
+    refusals = []
     for network in ("lenet-5", "tfc-w1a1", "alexnet-caffe"):
         for arrivals, lossy in ((None, False), ("poisson:900Hz", False), ("periodic:2kHz", True)):
             try:
                 own = lowered(platform, network, 40, arrivals, lossy)
             except UserError as error:
-                assert "can run nowhere" in str(error)
+                refusals.append(str(error))
                 continue
             if own.plan.firings <= 150_000:
                 assert_same(*both(own))
+    assert all("can run nowhere" in refusal for refusal in refusals)
 
 
 def test_a_sampled_throughput_lies_in_the_interval_of_the_full_run() -> None:
