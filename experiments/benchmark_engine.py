@@ -39,6 +39,7 @@ from experiments.benchmark_plans import (
     pipeline,
     service_times,
 )
+from experiments.common import folder
 from simulator.engine.aggregate import ActorTotals, Aggregate, ChannelTotals, run_aggregate
 from simulator.engine.compiled import run_compiled
 from simulator.engine.simpy_engine import run_simpy
@@ -287,7 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repetitions", type=int, default=5, help="interleaved repetitions (default 5)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the service times (default 1)")
     parser.add_argument("--only", default="", help="measure only what has this in its name, as 'u250' or 'totals'")
-    parser.add_argument("--out", type=Path, help="folder for the tables as CSV and the plot of growth")
+    parser.add_argument("--out", type=folder, help="folder for the tables as CSV and the plot of growth")
     parser.add_argument("--largest", type=int, default=10_000_000, help="firings that the plot goes up to")
     options = parser.parse_args(arguments)
     slow, fast = options.firings, options.compiled_firings

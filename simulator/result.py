@@ -229,14 +229,12 @@ class Result(Report):
     def write_trace(self, path: str | Path) -> int:
         """Writes the trace and returns the number of its slices or rows.
 
-        ``.json`` and ``.json.gz`` are a timeline for Perfetto, ``.parquet`` and ``.arrow`` a row a firing.
+        ``.json`` and ``.json.gz`` are a timeline for Perfetto; ``.parquet``, ``.arrow`` and ``.feather`` hold a row a
+        firing. Raises ``UserError`` at other endings.
         """
-        from simulator.report.arrow import is_table_path, write_firings
-        from simulator.report.perfetto import write_trace
+        from simulator.report.tracefile import trace_writer
 
-        if is_table_path(Path(path)):
-            return write_firings(self.lowered, self.trace, Path(path))
-        return write_trace(self.lowered, self.trace, Path(path))
+        return trace_writer(Path(path))(self.lowered, self.trace, Path(path))
 
     def trace_table(self) -> pa.Table:
         """The trace as an Arrow table, a row a firing; its times are those of the trace, not copied."""

@@ -189,12 +189,15 @@ def _simulated(
 
 
 def _make_room(out: Path | None, trace: Path | None) -> None:
-    """Makes the folders to write to before the run, so that a long one is not lost for want of them."""
+    """Makes the folders to write to before the run, so that a long one is not lost for want of them or of a name."""
     from simulator.files import make_folder
 
     if out is not None:
         make_folder(out)
     if trace is not None:
+        from simulator.report.tracefile import trace_writer
+
+        trace_writer(trace)
         make_folder(trace.parent)
 
 

@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 _ROWS = 1 << 18
 """Firings of a batch."""
 
-_SUFFIXES = (".parquet", ".arrow", ".feather")
-
-
-def is_table_path(path: Path) -> bool:
-    """Whether a name asks for a table of firings."""
-    return path.suffix in _SUFFIXES
-
 
 def trace_table(lowered: Lowered, trace: Trace) -> pa.Table:
     """A row a firing that has started, actor by actor: the columns of :func:`trace_schema`.
@@ -107,4 +100,4 @@ def _times(ticks: npt.NDArray[np.int64]) -> pa.Array:
     return pa.array(ticks, mask=missing) if missing.any() else pa.array(ticks)
 
 
-__all__ = ["is_table_path", "trace_batches", "trace_schema", "trace_table", "write_firings"]
+__all__ = ["trace_batches", "trace_schema", "trace_table", "write_firings"]

@@ -232,6 +232,10 @@ def test_control_c_before_the_run_is_quiet(tmp_path: Path) -> None:
         ((*SMALL, "--frames", "0"), "0 frames are asked for; write frames=1 or more"),
         ((*SMALL, "--engine", "fast"), "no engine 'fast'"),
         ((*SMALL, "--totals", "--trace", "a.json"), "--trace needs what --totals leaves out; write one of the two"),
+        (
+            (*SMALL, "--trace", "a.txt"),
+            "'a.txt' does not say what kind of trace to write; let its name end in .json, .json.gz, .parquet, .arrow",
+        ),
         ((*SMALL, "--totals", "--engine", "simpy"), "totals are kept by the compiled engine alone"),
         ((*SMALL, "--set", "clock"), "--set 'clock' sets nothing; write --set memories.dram.bandwidth='12.8 GB/s'"),
         ((*SMALL, "--set", "memories.dram.bandwidth=12"), "12 has no unit; write e.g. '12 GB/s'"),
