@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platforms
-from experiments.common import natural, options, script
+from experiments.common import natural, options, script, write_figure, write_table
 from simulator import Platform, UserError, load_network, load_platform, simulate
 from simulator.mapping import MappingRules
 from simulator.report.style import GREY, blank_figure, element_colours
@@ -188,7 +188,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
     key.text(0.03, 0.80, names, va="top", fontsize=fitting_size, linespacing=1.5)
     figure.suptitle("\n".join(textwrap.wrap(finding(table), 130)), fontsize="medium", x=0.01, ha="left")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    write_figure(figure, path, dpi=120)
 
 
 def _draw_network(axis: Axes, rows: pd.DataFrame, looks: dict[str, tuple[str, str]], numbers: dict[str, int]) -> None:
@@ -233,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         load_network(name)  # a name that is wrong is no hardware that cannot run it
     table = table_of(given.platforms, given.networks, given.frames, given.seed)
     given.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(given.out / "architectures.csv", index=False)
+    write_table(table, given.out / "architectures.csv")
     plot(table, given.out / "architectures.png")
     print_table(table)
     print(finding(table))

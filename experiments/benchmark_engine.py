@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import itertools
 import multiprocessing
 import statistics
@@ -39,10 +40,12 @@ from experiments.benchmark_plans import (
     pipeline,
     service_times,
 )
-from experiments.common import folder
+from experiments.common import folder, natural, script, seed, write_figure
 from simulator.engine.aggregate import ActorTotals, Aggregate, ChannelTotals, run_aggregate
 from simulator.engine.compiled import run_compiled
 from simulator.engine.simpy_engine import run_simpy
+from simulator.errors import UserError
+from simulator.files import write_atomically
 from simulator.plan import Plan
 from simulator.plan_checks import check_plan
 from simulator.result import Result
@@ -53,6 +56,9 @@ Engine = Callable[[Plan], Trace]
 Departures = Callable[[], list[Ints]]
 Figure = tuple[str, float, str]
 """What is told, its value, and the unit."""
+
+_SMALLEST = 1_000
+"""Firings that the plot of growth begins at."""
 
 ENGINES: dict[str, Engine] = {
     "simpy": run_simpy,
@@ -161,7 +167,7 @@ def growth(seed: int, repetitions: int, largest: int) -> list[tuple[str, int, fl
     case = linear(10, 2, "random", seed)
     limits = {"naive": 300_000, "simpy": 1_000_000}
     rows = []
-    for exponent in range(3, len(str(largest))):
+    for exponent in range(len(str(_SMALLEST)) - 1, len(str(largest))):
         count = 10**exponent
         firings = dict.fromkeys(("naive", *ENGINES), count)
         slow = [name for name, limit in limits.items() if count > limit]
@@ -274,26 +280,34 @@ def plot(rows: Sequence[tuple[str, int, float]], path: Path) -> None:
     axes.set_title(title, loc="left", fontsize="medium")
     axes.grid(True, which="major", alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=150)
+    write_figure(figure, path)
     plt.close(figure)
 
 
+@script
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--firings", type=int, default=30_000, help="firings of the naive and SimPy models (default 30000)"
+        "--firings", type=natural, default=30_000, help="firings of the naive and SimPy models (default 30000)"
     )
-    parser.add_argument("--compiled-firings", type=int, default=2_500_000, help="of the compiled ones (2500000)")
-    parser.add_argument("--repetitions", type=int, default=5, help="interleaved repetitions (default 5)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the service times (default 1)")
+    parser.add_argument("--compiled-firings", type=natural, default=2_500_000, help="of the compiled ones (2500000)")
+    parser.add_argument("--repetitions", type=natural, default=5, help="interleaved repetitions (default 5)")
+    parser.add_argument("--seed", type=seed, default=1, help="seed of the service times (default 1)")
     parser.add_argument("--only", default="", help="measure only what has this in its name, as 'u250' or 'totals'")
     parser.add_argument("--out", type=folder, help="folder for the tables as CSV and the plot of growth")
-    parser.add_argument("--largest", type=int, default=10_000_000, help="firings that the plot goes up to")
+    parser.add_argument("--largest", type=natural, default=10_000_000, help="firings that the plot goes up to")
     options = parser.parse_args(arguments)
     slow, fast = options.firings, options.compiled_firings
     firings = {"naive": slow, "simpy": slow, "compiled": fast, "static order": fast}
-    chosen = [case for case in cases(options.seed) if options.only in case.name]
+    all_cases, all_parts = cases(options.seed), parts(options.seed, options.repetitions)
+    chosen = [case for case in all_cases if options.only in case.name]
+    chosen_parts = {name: work for name, work in all_parts.items() if options.only in name}
+    if not chosen and not chosen_parts:
+        names = "; ".join([*(case.name for case in all_cases), *all_parts])
+        raise UserError(f"nothing has {options.only!r} in its name; there are: {names}")
+    if options.largest < _SMALLEST:
+        raise UserError(f"--largest is {options.largest}; the plot begins at {_SMALLEST} firings")
     rates: list[dict[str, object]] = []
     if chosen:
         print(f"{'case':<30} {'model':>12} {'firings/s':>14} {'ratio':>8}")
@@ -301,16 +315,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rates.append(row)
         print("{case:<30} {model:>12} {firings_per_s:>14,} {ratio:>8,} x {ratio_to}".format(**row), flush=True)
     found: list[dict[str, object]] = []
-    for part, work in parts(options.seed, options.repetitions).items():
-        if options.only not in part:
-            continue
+    for part, work in chosen_parts.items():
         print(f"\n{part}", flush=True)
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             for figure, value, unit in pool.apply(_apart, (work,)):
                 found.append({"part": part, "figure": figure, "value": value, "unit": unit})
                 print(f"  {figure:<60} {value:>14{',.2f' if unit else ',.0f'}} {unit}", flush=True)
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
         _write(rates, options.out / "benchmark_engine.csv")
         _write(found, options.out / "benchmark_parts.csv")
         plot(growth(options.seed, options.repetitions, options.largest), options.out / "benchmark_engine.png")
@@ -319,10 +330,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _write(rows: Sequence[dict[str, object]], path: Path) -> None:
     if not rows:
         return
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())
 
 
 if __name__ == "__main__":

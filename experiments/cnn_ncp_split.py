@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.common import natural, options, script
+from experiments.common import natural, options, script, write_figure, write_table
 from simulator.mapping import LayerRule, MappingRules
 from simulator.platform import Platform, load_platform
 from simulator.platform.routes import dma_between
@@ -230,7 +230,7 @@ def plot(table: pd.DataFrame, solver: str, path: Path) -> None:
         "line: CNN's element, end: NCP's element, cross: deadlines missed",
         fontsize=11,
     )
-    figure.savefig(path, dpi=150)
+    write_figure(figure, path)
 
 
 def _finding(table: pd.DataFrame, solver: str) -> str:
@@ -260,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rows += measure(split, solver, given.frames, given.seed)
     table = pd.DataFrame(rows)
     given.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(given.out / "splits.csv", index=False)
+    write_table(table, given.out / "splits.csv")
     shown = ["head", "cell", "solver", "rate_fps", "latency_p50_ms", "latency_p99_ms", "deadline_misses"]
     shown += ["energy_per_frame_mj", "throughput_fps", "limit"]
     for name in dict.fromkeys(table["platform"]):

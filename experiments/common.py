@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from simulator import files
 from simulator.errors import UserError
+from simulator.report.plots import written
 from simulator.report.style import GREY, STATE_LOOK, element_colours, lighter
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     from simulator.result import Result
@@ -84,10 +86,19 @@ def script(main: Main) -> Main:
 
 def conclude(out: Path, name: str, table: pd.DataFrame, answer: str) -> None:
     """Writes a script's table and its answer, and prints the answer."""
-    out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(out / f"{name}.csv", index=False)
-    (out / "answer.txt").write_text(answer + "\n", encoding="utf-8")
+    write_table(table, out / f"{name}.csv")
+    files.write_atomically(out / "answer.txt", f"{answer}\n".encode())
     print(answer)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Writes a table as CSV, whole or not at all."""
+    files.write_atomically(path, table.to_csv(index=False).encode())
+
+
+def write_figure(figure: Figure, path: Path, dpi: int = 150) -> None:
+    """Writes a figure in the format of the path's ending, whole or not at all."""
+    written(figure, path, dpi)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
-from experiments.common import natural, options, script
+from experiments.common import natural, options, script, write_table
 from experiments.variants import finish, panels, show
 from simulator import Platform, UserError, load_network, load_platform
 from simulator.algorithms import algorithm_times
@@ -206,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     if len(networks):
         show(networks, list(networks.columns))
-        networks.to_csv(given.out / "data_ordering_networks.csv", index=False)
+        write_table(networks, given.out / "data_ordering_networks.csv")
     finish(plot(table), table, finding(table, networks), given.out, "data_ordering")
 
 

@@ -30,6 +30,8 @@ from experiments.common import (
     script,
     state_legend,
     step,
+    write_figure,
+    write_table,
 )
 from simulator import Result, load_network, simulate
 from simulator.report.style import blank_figure
@@ -74,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             results[each.title].write_trace(given.out / each.platform / "trace.json.gz")
     with step(f"drawing {given.out / 'comparison.png'}"):
         plot(results, given.out / "comparison.png")
-    write_table(results, given.out / "comparison.csv")
+    write_comparison(results, given.out / "comparison.csv")
     print_table(results)
     print(finding(results))
     print(f"Pictures: {given.out}/comparison.png and {given.out}/*/timeline.png")
@@ -96,7 +98,7 @@ def finding(results: dict[str, Result]) -> str:
     return "MobileNet-v1: " + "; ".join(f"the {title} {' and '.join(said)}" for title, said in praise.items()) + "."
 
 
-def write_table(results: dict[str, Result], path: Path) -> None:
+def write_comparison(results: dict[str, Result], path: Path) -> None:
     """The figures of the comparison as CSV, a row a platform."""
     import pandas as pd
 
@@ -117,7 +119,7 @@ def write_table(results: dict[str, Result], path: Path) -> None:
                 "wall_s": data["wall_s"],
             }
         )
-    pd.DataFrame(rows).to_csv(path, index=False)
+    write_table(pd.DataFrame(rows), path)
 
 
 def print_table(results: dict[str, Result]) -> None:
@@ -175,7 +177,7 @@ def plot(results: dict[str, Result], path: Path) -> None:
     lower.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize="small")
     figure.suptitle("\n".join(textwrap.wrap(finding(results), 105)), fontsize="medium", x=0.01, ha="left")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    write_figure(figure, path, dpi=110)
 
 
 def _draw_bars(axis: Axes, label: str, titles: list[str], values: list[float | None], colours: list[str]) -> None:

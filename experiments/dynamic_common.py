@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.common import step
+from experiments.common import step, write_figure, write_table
 from simulator.mapping import FifoRule, LayerRule, MappingRules
 from simulator.report.style import GREEN, ORANGE, VERMILION, blank_figure, lighter
 from simulator.result import Result
@@ -254,9 +254,9 @@ def finish(out: Path, name: str, tables: Mapping[str, pd.DataFrame], figure: Fig
     """Write tables and figure, print them and the answers."""
     out.mkdir(parents=True, exist_ok=True)
     for title, table in tables.items():
-        table.to_csv(out / f"{title}.csv", index=False)
+        write_table(table, out / f"{title}.csv")
         print(table.to_string(index=False, float_format="{:.4g}".format))
-    figure.savefig(out / f"{name}.png", dpi=110)
+    write_figure(figure, out / f"{name}.png", dpi=110)
     for sentence in sentences:
         print(sentence)
     print(f"Tables and figure: {out}")

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from experiments.common import natural, options, script
+from experiments.common import natural, options, script, write_figure, write_table
 from simulator.lowered import Lowered
 from simulator.mapping import FifoRule, LayerRule, MappingRules
 from simulator.platform import load_platform
@@ -237,7 +237,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     fixed = max(row["fifo_depth"] for row in rows if not row["method"].startswith("rk45"))
     tails = f"the tail of {deepest['method']} needs {deepest['fifo_depth']}"
     figure.suptitle(f"Fixed steps need a FIFO of {fixed}; {tails}", fontsize=11)
-    figure.savefig(path, dpi=150)
+    write_figure(figure, path)
 
 
 @script
@@ -255,8 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     solvers = pd.DataFrame(rows)
     blocks = pd.DataFrame(ode_block(given.images, given.seed, given.channels))
     given.out.mkdir(parents=True, exist_ok=True)
-    solvers.to_csv(given.out / "solvers.csv", index=False)
-    blocks.to_csv(given.out / "ode_block.csv", index=False)
+    write_table(solvers, given.out / "solvers.csv")
+    write_table(blocks, given.out / "ode_block.csv")
     plot(rows, given.out / "solvers.png")
     print(solvers.to_string(index=False, float_format="{:.4g}".format))
     print(blocks.to_string(index=False, float_format="{:.4g}".format))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from experiments.common import conclude, natural, options, script, step
+from experiments.common import conclude, natural, options, script, step, write_figure
 from experiments.spiking import gesture
 from simulator.mapping import MappingRules
 from simulator.platform import load_platform
@@ -114,7 +114,7 @@ def plot(results: dict[str, Result], title: str, path: Path) -> None:
     bottom.set_xlabel("time step")
     top.legend(fontsize=8)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=150)
+    write_figure(figure, path)
 
 
 @script

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.common import conclude, natural, options, script, step
+from experiments.common import conclude, natural, options, script, step, write_figure
 from simulator.mapping import MappingRules
 from simulator.platform import Platform, load_platform
 from simulator.result import Result
@@ -160,7 +160,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
     low = table[table["activity"] == table["activity"].min()].sort_values("energy_uj", kind="stable")["way"].iloc[0]
     high = table[table["activity"] == table["activity"].max()].sort_values("energy_uj", kind="stable")["way"].iloc[0]
     figure.suptitle(f"Least energy: '{low}' at the lowest activity, '{high}' at the highest", fontsize=11)
-    figure.savefig(path, dpi=150)
+    write_figure(figure, path)
 
 
 @script

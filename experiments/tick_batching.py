@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.common import conclude, natural, options, script, step
+from experiments.common import conclude, natural, options, script, step, write_figure
 from experiments.spiking import gesture
 from simulator.mapping import MappingRules
 from simulator.platform import Platform, load_platform
@@ -87,7 +87,7 @@ def plot(table: pd.DataFrame, title: str, path: Path) -> None:
         panel.grid(True, which="major", linewidth=0.3)
     left.legend(fontsize=8)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=150)
+    write_figure(figure, path)
 
 
 @script

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import experiments.validation
-from experiments.common import folder
+from experiments.common import folder, write_figure, write_table
 from experiments.validation.rows import Row
 from simulator.errors import UserError
 
@@ -88,7 +88,7 @@ def save(rows: Sequence[Row], out: Path) -> None:
             for row in rows
         ]
     )
-    table.to_csv(out / "validation.csv", index=False)
+    write_table(table, out / "validation.csv")
     _plot(rows, out / "validation.png")
     print(f"table and figure in {out}", file=sys.stderr)
 
@@ -123,7 +123,7 @@ def _plot(rows: Sequence[Row], path: Path) -> None:
     axes.set_title(f"{len(drawn)} published figures: median error {100 * errors[len(errors) // 2]:.1f} %")
     axes.legend(fontsize=8, loc="upper left")
     figure.tight_layout()
-    figure.savefig(path, dpi=140)
+    write_figure(figure, path, dpi=140)
     plt.close(figure)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.common import write_figure, write_table
 from simulator import Platform, UserError, simulate
 from simulator.mapping import MappingRules
 from simulator.report.style import blank_figure
@@ -63,8 +64,8 @@ def finish(figure: Figure, table: pd.DataFrame, finding: str, out: Path, name: s
     out.mkdir(parents=True, exist_ok=True)
     wide = int(figure.get_figwidth() * 11.5)
     figure.suptitle("\n".join(textwrap.wrap(finding, wide)), fontsize="medium", x=0.01, ha="left")
-    table.to_csv(out / f"{name}.csv", index=False)
-    figure.savefig(out / f"{name}.png", dpi=120)
+    write_table(table, out / f"{name}.csv")
+    write_figure(figure, out / f"{name}.png", dpi=120)
     print(finding)
     print(f"Table and figure: {out}/{name}.csv, {out}/{name}.png")
 

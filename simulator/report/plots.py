@@ -38,12 +38,12 @@ _WIDTH = 9.0
 _LINE = "#B0B0B0"
 
 
-def written(figure: Figure, path: str | Path | None) -> Figure:
+def written(figure: Figure, path: str | Path | None, dpi: int = 150) -> Figure:
     """The figure itself; where ``path`` is given it is written there, in the format of its ending (PNG, PDF, SVG)."""
     if path is not None:
         where = Path(path)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=where.suffix.lstrip(".") or "png", dpi=150)
+        figure.savefig(buffer, format=where.suffix.lstrip(".") or "png", dpi=dpi)
         write_atomically(where, buffer.getvalue())
     return figure
 

@@ -51,3 +51,23 @@ def test_a_part_is_measured_apart_and_written(tmp_path: Path, capsys: pytest.Cap
     assert int(skipped[2]) > 900_000
     assert "highest memory of the process" in capsys.readouterr().out
     assert (tmp_path / "benchmark_engine.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (("--repetitions", "0"), "argument --repetitions: '0' is no whole number from 1 on"),
+        (("--seed", "-1"), "argument --seed: '-1' is no whole number from 0 on"),
+        (("--only", "u251"), "nothing has 'u251' in its name; there are: 10 stages, depth 2, fixed;"),
+        (("--only", "u250", "--largest", "5"), "--largest is 5; the plot begins at 1000 firings"),
+    ],
+)
+def test_a_mistake_in_the_options_is_told_before_anything_is_measured(
+    wrong: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(wrong)
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert not said.out
