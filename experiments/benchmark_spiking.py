@@ -12,16 +12,18 @@ import argparse
 import json
 import resource
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from experiments.common import folder, natural, seed
+from experiments.common import folder, natural, script, seed
 from simulator.elements.mesh import Mesh
 from simulator.elements.mesh_timing import PacketWalk, schedule
 from simulator.elements.placement import place
 from simulator.elements.spike_costs import Cost, SpikeCosts, step_costs
 from simulator.elements.spike_traffic import TrafficCounter
+from simulator.files import write_atomically
 from workloads.seeds import generator
 from workloads.spiking.activity import with_activity
 from workloads.spiking.network import NetworkBuilder, SpikingNetwork
@@ -97,7 +99,8 @@ def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main() -> None:
+@script
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=natural, default=500, help="time steps a run (500)")
@@ -105,24 +108,21 @@ def main() -> None:
     parser.add_argument("--seed", type=seed, default=0, help="seed of everything random (0)")
     parser.add_argument("--repeats", type=natural, default=3, help="runs of which the quickest counts (3)")
     parser.add_argument("--out", type=folder, help="folder for benchmark_spiking.json")
-    arguments = parser.parse_args()
-    network, scene = gesture_network(arguments.seed, arguments.steps, arguments.rate)
-    print(f"{network.neurons} neurons, {network.synapses} synapses, {arguments.steps} steps")
-    measure(network, scene, arguments.steps, 1, False)
+    given = parser.parse_args(arguments)
+    network, scene = gesture_network(given.seed, given.steps, given.rate)
+    print(f"{network.neurons} neurons, {network.synapses} synapses, {given.steps} steps")
+    measure(network, scene, given.steps, 1, False)
     simple_peak = _peak_mib()
     rows = []
     for scale in (1, 2, 4):
-        runs = [measure(network, scene, arguments.steps, scale, scale == 1 or i == 0) for i in range(arguments.repeats)]
+        runs = [measure(network, scene, given.steps, scale, scale == 1 or i == 0) for i in range(given.repeats)]
         best = {k: min(run[k] for run in runs if run[k] > 0) for k in runs[0]}
         rows.append(best)
         print("  ".join(f"{k}={v:.3f}" for k, v in best.items()))
     print(f"peak memory {simple_peak:.0f} MiB, with the compiled network timing {_peak_mib():.0f} MiB")
-    if arguments.out is not None:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(
-            {"seed": arguments.seed, "steps": arguments.steps, "peak_mib": simple_peak, "rows": rows}, indent=1
-        )
-        (arguments.out / "benchmark_spiking.json").write_text(text, encoding="utf-8")
+    if given.out is not None:
+        text = json.dumps({"seed": given.seed, "steps": given.steps, "peak_mib": simple_peak, "rows": rows}, indent=1)
+        write_atomically(given.out / "benchmark_spiking.json", text.encode())
 
 
 if __name__ == "__main__":

@@ -27,6 +27,13 @@ def make_folder(path: Path) -> None:
         raise UserError(_cannot(path, error)) from error
 
 
+def make_room(path: Path) -> None:
+    """Makes the folders above a file that is to be written; raises ``UserError`` where there can be no such file."""
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; write the name of a file in it")
+    make_folder(path.parent)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a path beside ``path`` to write to and moves it over ``path`` when the block ends well; after an error

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
-from simulator.engine import ENGINES, run
-from simulator.errors import UserError, did_you_mean
+from simulator.engine import Progress, check_request, run
+from simulator.errors import UserError
 from simulator.lowering import lower
 from simulator.mapping import MappingRules, load_mapping
 from simulator.platform import Platform, load_platform
@@ -20,9 +19,6 @@ from workloads.tokens import TokenStream
 if TYPE_CHECKING:
     from simulator.lowered import Lowered
     from simulator.result import Result, TotalsResult
-
-
-Progress = Callable[[int, int, int], None]
 
 
 @overload
@@ -108,10 +104,7 @@ def run_totals(
     """Run a lowered plan and keep totals; ``began`` is when all of this did, by ``time.perf_counter()``."""
     if engine == "simpy":
         raise UserError("totals are kept by the compiled engine alone; leave the engine out, or run without totals")
-    if engine not in ENGINES:
-        raise UserError(f"no engine {engine!r}{did_you_mean(engine, ENGINES)}")
-    if until is not None and until < 0:
-        raise UserError(f"until is tick {until}; write a tick from 0 on")
+    check_request(engine, until)
     from simulator.analysis.totals import count_run
     from simulator.plan_checks import check_plan
     from simulator.result import TotalsResult

@@ -106,7 +106,8 @@ def kind_name(kind: Any) -> str:
     origin = typing.get_origin(kind)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return "a table such as {conv1=1,fc*=2}"
-    return known.get(kind, "a list such as [1, 2]")
+    of = known.get(next(iter(typing.get_args(kind)), int), "a whole number")
+    return known.get(kind, f"a list in brackets, each member {of}")
 
 
 def plain(value: object) -> str:

@@ -38,10 +38,14 @@ def counted_breakdown(plan: Plan, instants: Sequence[Counters]) -> Breakdown:
     for edge, counters in enumerate(instants, 1):
         actors[:, :, edge] = actor_ticks(plan, counters)
         groups[:, :, edge] = group_ticks(plan, counters, actors[:, :, edge])
-    lanes = np.array([lanes_of(plan, index) for index in range(len(plan.actors))], dtype=np.int64)
     last = instants[-1] if instants else None
     starved_by, blocked_by = (last.starves, last.blocks) if last else np.zeros((2, len(plan.channels)), dtype=np.int64)
-    return Breakdown(edges, actors, groups, members, lanes, starved_by, blocked_by)
+    return Breakdown(edges, actors, groups, members, _lanes(plan), starved_by, blocked_by)
+
+
+def _lanes(plan: Plan) -> Ints:
+    """Firings that each actor can have under way at once."""
+    return np.array([lanes_of(plan, index) for index in range(len(plan.actors))], dtype=np.int64)
 
 
 def actor_ticks(plan: Plan, counters: Counters) -> Ints:
@@ -54,9 +58,8 @@ def actor_ticks(plan: Plan, counters: Counters) -> Ints:
     ticks["stalled"] += counters.busy - counters.compute - counters.bound
     ticks["blocked"] += counters.held - counters.behind
     _add_under_way(plan, counters, ticks)
-    lanes = np.array([lanes_of(plan, index) for index in range(len(plan.actors))], dtype=np.int64)
     ticks["idle"] += counters.lanes_ended * counters.now - counters.lane_ends
-    ticks["in_order"] += lanes * counters.now - sum(ticks.values())
+    ticks["in_order"] += _lanes(plan) * counters.now - sum(ticks.values())
     return np.stack([ticks[cause] for cause in CAUSES], axis=1)
 
 

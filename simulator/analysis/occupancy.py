@@ -42,7 +42,7 @@ def channel_use(plan: Plan, trace: Trace, channel: int, ends: Ends | None = None
     """How one channel of a plan was used in a run."""
     ends = channel_ends(plan)[channel] if ends is None else ends
     level, waiting = occupied(plan, trace, channel, ends), filled(plan, trace, channel, ends)
-    real = _written(plan, trace, channel, ends)
+    real = _written(plan, trace, ends)
     capacity = plan.channels[channel].capacity
     largest = ends.put.maximum() if ends.put is not None else 1
     held, waited = level.rising(), waiting.rising()
@@ -50,7 +50,7 @@ def channel_use(plan: Plan, trace: Trace, channel: int, ends: Ends | None = None
     return ChannelUse(level, waiting, held, waited, real, full, trace.now - waited.time_at_least(1))
 
 
-def _written(plan: Plan, trace: Trace, channel: int, ends: Ends) -> int:
+def _written(plan: Plan, trace: Trace, ends: Ends) -> int:
     """Real tokens that had become readable by the end."""
     if ends.writer is None or ends.put is None:
         return 0
@@ -75,7 +75,7 @@ class MemoryUse:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ChannelTotals:
+class ChannelFigures:
     """What is kept of a channel's use: levels in tokens, times in ticks.
 
     ``highest`` and ``mean`` of the room taken, ``waiting_mean`` of the readable tokens, ``sojourn`` their integral;
@@ -94,7 +94,7 @@ class ChannelTotals:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ChannelSummary(ChannelTotals):
+class ChannelSummary(ChannelFigures):
     """The same with the level over time.
 
     ``low``, ``high`` and ``average`` follow it over the given bins of time, and ``until`` is its integral up to some
@@ -164,12 +164,17 @@ def histogram_edges(highest: int) -> Ints:
     return np.arange(0, highest + 1 + width, width, dtype=np.int64)
 
 
+def channels_inside(plan: Plan, memory: str) -> list[int]:
+    """The channels whose tokens lie in a memory and take room there."""
+    return [c for c, channel in enumerate(plan.channels) if channel.memory == memory and channel.token_bytes > 0]
+
+
 def memory_level(lowered: Lowered, trace: Trace, memory: str) -> tuple[int, Steps, float]:
     """Bytes of weights that a memory holds all the time, and the bytes of its channels over time in units of the
     returned size.
     """
     plan, ends = lowered.plan, channel_ends(lowered.plan)
-    inside = [c for c, channel in enumerate(plan.channels) if channel.memory == memory and channel.token_bytes > 0]
+    inside = channels_inside(plan, memory)
     unit = common_unit([plan.channels[c].token_bytes for c in inside])
     times, changes, initial = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], 0
     for c in inside:
@@ -214,8 +219,8 @@ def server_capacity(plan: Plan, server: int, first: int, last: int) -> int:
 
 
 __all__ = [
+    "ChannelFigures",
     "ChannelSummary",
-    "ChannelTotals",
     "ChannelUse",
     "MemoryUse",
     "channel_use",

@@ -11,10 +11,10 @@ import numpy as np
 from simulator.analysis.breakdown import Breakdown, breakdown, edges_of, in_service
 from simulator.analysis.energy import EnergyItem, actor_total, energy_items
 from simulator.analysis.frames import FrameTimes, frame_times
-from simulator.analysis.latency import arrivals_ps, deadline_misses, latencies_ps, latency_summary
+from simulator.analysis.latency import PICOSECONDS, arrivals_ps, deadline_misses, latencies_ps, latency_summary
 from simulator.analysis.occupancy import (
+    ChannelFigures,
     ChannelSummary,
-    ChannelTotals,
     MemoryUse,
     histogram_edges,
     memory_level,
@@ -64,7 +64,7 @@ class Figures(ABC):
 
     @property
     @abstractmethod
-    def channels(self) -> tuple[ChannelTotals, ...]:
+    def channels(self) -> tuple[ChannelFigures, ...]:
         """How every channel was used."""
 
     @property
@@ -215,7 +215,7 @@ class Run(Figures):
     @cached_property
     def channels(self) -> tuple[ChannelSummary, ...]:
         """How every channel was used."""
-        plan, ends = self.lowered.plan, channel_ends(self.lowered.plan)
+        plan, ends = self.lowered.plan, self._ends
         edges = edges_of(self.trace.now, BINS)
         instants = np.unique(self.frames.departure[self.frames.delivered])
         return tuple(
@@ -263,7 +263,7 @@ class Run(Figures):
         if chosen.size < 2:
             return None
         left = self.frames.departure[self.frames.delivered]
-        passed = float(int(left.max() - left.min()) * self.lowered.plan.tick) * 1e12
+        passed = float(int(left.max() - left.min()) * self.lowered.plan.tick * PICOSECONDS)
         return int(chosen.size), float(chosen.max() - chosen.min()), passed
 
     def departed(self, actor: int) -> int:

@@ -17,7 +17,14 @@ import numpy as np
 from simulator.analysis.breakdown import Breakdown
 from simulator.analysis.counted import counted_breakdown
 from simulator.analysis.counted_frames import CountedFrames
-from simulator.analysis.occupancy import FINEST_BINS, ChannelTotals, MemoryUse, common_unit, histogram_edges
+from simulator.analysis.occupancy import (
+    FINEST_BINS,
+    ChannelFigures,
+    MemoryUse,
+    channels_inside,
+    common_unit,
+    histogram_edges,
+)
 from simulator.analysis.run import Figures, Span
 from simulator.analysis.steady import FEWEST, Steady, measure, short_reason, stationary_from, too_short
 from simulator.analysis.steps import Floats, exact_dot
@@ -26,7 +33,7 @@ from simulator.engine.aggregate import Aggregate, LevelTotals, run_aggregate
 from simulator.engine.counters import Counters
 from simulator.engine.tallies import Counting
 from simulator.lowered import ActorNote, Amounts, Lowered
-from simulator.plan import Actor, Plan
+from simulator.plan import Actor
 from simulator.series import Ints, Series
 
 _LONGEST_PERIOD = 1_000_000
@@ -81,7 +88,7 @@ class TotalsRun(Figures):
         return self._edges[0].now, self._edges[-1].now
 
     @cached_property
-    def channels(self) -> tuple[ChannelTotals, ...]:
+    def channels(self) -> tuple[ChannelFigures, ...]:
         """How every channel was used."""
         return tuple(self._channel(index) for index in range(len(self.lowered.plan.channels)))
 
@@ -157,7 +164,7 @@ class TotalsRun(Figures):
     def memory(self, name: str) -> MemoryUse:
         """As in :class:`Figures`."""
         weights = self.lowered.weights_bytes.get(name, 0)
-        inside = _inside(self.lowered.plan, name)
+        inside = channels_inside(self.lowered.plan, name)
         unit = common_unit([self.lowered.plan.channels[c].token_bytes for c in inside])
         level = self.totals.pools[list(self.lowered.platform.memories).index(name)]
         levels, shares, mean = self._level(level)
@@ -207,12 +214,12 @@ class TotalsRun(Figures):
         start, settled = stationary_from(fill.mean(axis=1) if fill.size else np.zeros(len(samples)))
         return int(times[start]), settled
 
-    def _channel(self, index: int) -> ChannelTotals:
+    def _channel(self, index: int) -> ChannelFigures:
         own = self.totals.channels[index]
         levels, shares, mean = self._level(own)
         still = self.lowered.plan.channels[index].initial
         waiting = own.lying / self.now if self.now else float(still)
-        return ChannelTotals(own.highest, mean, waiting, own.lying, own.written, own.full, own.empty, levels, shares)
+        return ChannelFigures(own.highest, mean, waiting, own.lying, own.written, own.full, own.empty, levels, shares)
 
     def _level(self, own: LevelTotals) -> tuple[Ints, Floats, float]:
         """Edges of the bins of a level, the share of time in each, and its mean."""
@@ -254,10 +261,6 @@ class TotalsRun(Figures):
         return whole - exact_dot(work.at(phases), voids) * void / all_void
 
 
-def _inside(plan: Plan, memory: str) -> list[int]:
-    return [c for c, channel in enumerate(plan.channels) if channel.memory == memory and channel.token_bytes > 0]
-
-
 def _parties(lowered: Lowered) -> tuple[int, ...]:
     """The number of each actor's element; -1 for none."""
     names = {name: i for i, name in enumerate(dict.fromkeys(note.element for note in lowered.actors if note.element))}
@@ -269,7 +272,7 @@ def _counting(lowered: Lowered) -> Counting:
     plan = lowered.plan
     pools = [(-1, 0)] * len(plan.channels)
     for number, name in enumerate(lowered.platform.memories):
-        inside = _inside(plan, name)
+        inside = channels_inside(plan, name)
         unit = common_unit([plan.channels[c].token_bytes for c in inside])
         for c in inside:
             pools[c] = (number, round(plan.channels[c].token_bytes / unit))

@@ -190,7 +190,7 @@ def _simulated(
 
 def _make_room(out: Path | None, trace: Path | None) -> None:
     """Makes the folders to write to before the run, so that a long one is not lost for want of them or of a name."""
-    from simulator.files import make_folder
+    from simulator.files import make_folder, make_room
 
     if out is not None:
         make_folder(out)
@@ -198,7 +198,7 @@ def _make_room(out: Path | None, trace: Path | None) -> None:
         from simulator.report.tracefile import trace_writer
 
         trace_writer(trace)
-        make_folder(trace.parent)
+        make_room(trace)
 
 
 def _write(result: Result | TotalsResult, out: Path | None, trace: Path | None) -> list[Path]:

@@ -64,7 +64,9 @@ class SystolicConfig(ElementConfig):
         ),
     )
     port: ClockedBandwidth | None = Field(
-        None, description="Bandwidth of each buffer's own port to the DRAM; the memory alone bounds it unless given"
+        None,
+        description="Bandwidth of each buffer's own port to the DRAM, which results cross at the width of inputs;"
+        " the memory alone bounds it unless given",
     )
     op_rate: OpRate = Field(Fraction(32), description="Other operations a cycle, in the vector unit behind the array")
     energy: SystolicEnergy | None = Field(None, description="Energy by cause; not modelled where absent")
@@ -135,17 +137,19 @@ class Systolic(Element):
         folds = fold_product(product, config.rows, config.columns, config.dataflow)
         folds = tiled(folds, config.columns, config.dataflow, config.buffers)
         place = (config.rows, config.columns, config.dataflow, config.buffers)
-        wide = None
-        if config.port is not None:
-            wide = config.port.at(self.clock_hz) / self.clock_hz * 8 / layer.input_bits
+        port = None if config.port is None else config.port.at(self.clock_hz) / self.clock_hz
+        cycles, word, weight = folds.cycles, Fraction(layer.input_bits, 8), Fraction(layer.weight_bits, 8)
         if config.refill == "ring":
+            wide = None if port is None else port / word
             refills = ring_refills(layer, folds, *place, beat=max(1, int(wide or 1)))
             traffic = dram_traffic(layer, folds, *place, refills)
-            cycles = folds.cycles if wide is None else ring_cycles(folds, *place, refills, wide)
+            if wide is not None:
+                cycles = ring_cycles(folds, *place, refills, wide, layer.input_bits, layer.weight_bits)
             return _Cost(folds, traffic, cycles)
         traffic = dram_traffic(layer, folds, *place)
-        words = (traffic.input_reads, traffic.weight_reads, traffic.output_writes)
-        cycles = folds.cycles if wide is None else stalled_cycles(folds.cycles, words, config.buffers, wide)
+        if port is not None:
+            moved = (traffic.input_reads * word, traffic.weight_reads * weight, traffic.output_writes * word)
+            cycles = stalled_cycles(cycles, moved, config.buffers, port)
         return _Cost(folds, traffic, cycles)
 
     def _bytes(self, work: LayerWork, costs: Sequence[_Cost], which: Ints) -> dict[str, Floats]:

@@ -66,11 +66,15 @@ def dram_traffic(
     fetches them.
     """
     groups = folds.groups
-    inputs = _input_words(layer, folds, rows, columns, dataflow, _half(buffers.inputs, layer.input_bits))
-    weights = _weight_words(folds, columns, dataflow, _half(buffers.weights, layer.weight_bits))
-    inputs, weights = (
-        words if refill is None else refill.words for words, refill in zip((inputs, weights), refills, strict=True)
-    )
+    of_inputs, of_weights = refills
+    if of_inputs is not None:
+        inputs = of_inputs.words
+    else:
+        inputs = _input_words(layer, folds, rows, columns, dataflow, _half(buffers.inputs, layer.input_bits))
+    if of_weights is not None:
+        weights = of_weights.words
+    else:
+        weights = _weight_words(folds, columns, dataflow, _half(buffers.weights, layer.weight_bits))
     outputs = folds.pixels * folds.filters
     spilt = 0 if dataflow == "os" or buffers.accumulates else groups * outputs * (folds.row_folds - 1)
     return Traffic(groups * inputs, groups * weights, groups * outputs + spilt, spilt)
@@ -102,19 +106,21 @@ def tiled(folds: Folds, columns: int, dataflow: Dataflow, buffers: Buffers) -> F
     return dataclasses.replace(folds, tiles=-(-length // held))
 
 
-def stalled_cycles(cycles: int, words: tuple[int, int, int], buffers: Buffers, words_per_cycle: Fraction) -> int:
-    """Cycles of a layer whose three buffers each have a port of ``words_per_cycle`` to the DRAM.
+def stalled_cycles(
+    cycles: int, moved: tuple[Fraction | int, Fraction | int, Fraction | int], buffers: Buffers, port: Fraction
+) -> int:
+    """Cycles of a layer whose three buffers each have a port of so many bytes a cycle to the DRAM.
 
-    ``words`` are input reads, weight reads and output writes. While a fold runs, the operands of the next are fetched
-    and the results of the last written, so a fold takes the longest of its own cycles and its three transfers; folds
-    are alike, so their sum is the longest of the sums. The first halves of the operand buffers were filled during the
-    layer before, and what the output buffer still holds drains during the next one.
+    ``moved`` are the bytes of input reads, weight reads and output writes. While a fold runs, the operands of the next
+    are fetched and the results of the last written, so a fold takes the longest of its own cycles and its three
+    transfers; folds are alike, so their sum is the longest of the sums. The first halves of the operand buffers were
+    filled during the layer before, and what the output buffer still holds drains during the next one.
     """
     ahead = (_half(buffers.inputs, 8), _half(buffers.weights, 8), buffers.outputs)
     longest = Fraction(cycles)
-    for amount, held in zip(words, ahead, strict=True):
+    for amount, held in zip(moved, ahead, strict=True):
         exposed = 0 if held is None else max(0, amount - held)
-        longest = max(longest, exposed / words_per_cycle)
+        longest = max(longest, exposed / port)
     return -(-longest.numerator // longest.denominator)
 
 
@@ -126,16 +132,21 @@ def ring_cycles(
     buffers: Buffers,
     refills: tuple[Refills | None, Refills | None],
     words_per_cycle: Fraction,
+    word_bits: int = 8,
+    weight_bits: int = 8,
 ) -> int:
     """Cycles of a layer whose operands come through rings, each with a port of ``words_per_cycle`` to the DRAM.
+
+    A word has the ``word_bits`` of an input; results cross as words, weights by their own ``weight_bits``.
 
     The array goes on when every half that it has asked for is there. The output buffer begins to drain when half of it
     is full, and takes a word where one has left.
     """
     cycles = folds.cycles // folds.groups
-    waits = [refill.waits(cycles, words_per_cycle) for refill in refills if refill is not None]
+    rates = words_per_cycle, words_per_cycle * word_bits / weight_bits
+    waits = [refill.waits(cycles, rate) for refill, rate in zip(refills, rates, strict=True) if refill is not None]
     longest = cycles + max((int(waited.max()) for _, waited in waits if waited.size), default=0)
-    held, written = buffers.outputs, folds.output_writes // folds.groups
+    held, written = _words(buffers.outputs, word_bits), folds.output_writes // folds.groups
     if held is not None and written > held:
         begin = _cycle_of_word(folds, rows, columns, dataflow, held // 2)
         late = [waited[: np.searchsorted(when, begin, "right")] for when, waited in waits]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 from simulator.engine.choice import choose
 from simulator.errors import UserError, did_you_mean
@@ -13,17 +11,7 @@ from simulator.plan import Plan
 from simulator.plan_checks import check_plan
 from simulator.trace import Trace
 
-if TYPE_CHECKING:
-    from simulator.engine.aggregate import Aggregate, run_aggregate
-    from simulator.engine.tallies import Counting
-
-__all__ = ["ENGINES", "Aggregate", "Counting", "Progress", "run", "run_aggregate"]
-
-_HOME = {
-    "Aggregate": "simulator.engine.aggregate",
-    "Counting": "simulator.engine.tallies",
-    "run_aggregate": "simulator.engine.aggregate",
-}
+__all__ = ["ENGINES", "Progress", "check_request", "run"]
 
 Progress = Callable[[int, int, int], None]
 """Called now and then with the present tick, the number of firings that have departed, and that of all firings."""
@@ -44,10 +32,7 @@ def run(
     ``until`` stops after that tick. ``check=False`` leaves out ``check_plan`` for a plan that has passed it. The trace
     says which engine ran and why. Raises ``PlanError`` before the run, ``DeadlockError`` in it.
     """
-    if engine not in ENGINES:
-        raise UserError(f"no engine {engine!r}{did_you_mean(engine, ENGINES)}")
-    if until is not None and until < 0:
-        raise UserError(f"until is tick {until}; write a tick from 0 on")
+    check_request(engine, until)
     if check:
         check_plan(plan)
     name, reason = choose(plan) if engine == "auto" else (engine, "asked for")
@@ -62,10 +47,9 @@ def run(
     return replace(trace, reason=f"{reason}; {trace.reason}" if trace.reason else reason)
 
 
-def __getattr__(name: str) -> Any:
-    """Names that load numba are imported when they are first used."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+def check_request(engine: str, until: int | None) -> None:
+    """Raise ``UserError`` for an engine that there is not, or an instant before the first."""
+    if engine not in ENGINES:
+        raise UserError(f"no engine {engine!r}{did_you_mean(engine, ENGINES)}")
+    if until is not None and until < 0:
+        raise UserError(f"until is tick {until}; write a tick from 0 on")

@@ -49,7 +49,7 @@ _OPTIONS = {"error_model": "numpy", "nogil": True, "_nrt": False}
 
 
 def inlined(function: Function) -> Function:
-    """Compile a small step that is always folded into its callers: a call would hand over some thirty tables."""
+    """Compile a small step that is always folded into its callers, where what they do not need of it falls away."""
     compiled: Function = _njit(forceinline=True, no_cpython_wrapper=True, **_OPTIONS)(function)
     return compiled
 

@@ -12,8 +12,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-LANES = 4
-"""Cells of a vector: those of most processors; wider ones gain nothing, since memory is what is waited for."""
+from simulator.engine._wave_columns import LANES
 
 BYTES = 8
 """Bytes of a cell."""

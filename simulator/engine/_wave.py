@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from simulator.engine import _wave_columns as col
 from simulator.engine._jit import Cells, called, cells, inlined
-from simulator.engine._vectors import BYTES, LANES, fire, gather, scatter
+from simulator.engine._vectors import BYTES, fire, gather, scatter
+from simulator.engine._wave_columns import LANES
 
 
 @inlined

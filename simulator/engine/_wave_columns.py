@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LANES = 4
+"""Cells of a vector: those of most processors; wider ones gain nothing, since memory is what is waited for."""
+
 # The run. A row of a plane has PITCH cells: a vector that is always 0, then a lane a stage.
 (
     FIRINGS,

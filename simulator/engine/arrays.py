@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.engine import _columns as col
+from simulator.engine.choice import contended_resources
 from simulator.engine.tallies import RING, Counting, gates_of, lay_out
 from simulator.plan import Actor, Ints, Plan, Series
 
 _TOGETHER, _TRAVELLING, _MARKED = 64, 64, 256
 """First sizes of the rings for firings under way, tokens under way, and void marks that are still needed; they grow."""
 
-
-_LINE = 8
+LINE = 8
 """Cells in a cache line."""
 
 _WIDTHS = {
@@ -79,7 +79,7 @@ class Memory:
 
     def align(self) -> None:
         """Let the next block begin with a cache line."""
-        self.reserve(-self.size % _LINE)
+        self.reserve(-self.size % LINE)
 
     def reserve(self, cells: int) -> int:
         """The address of so many zeros."""
@@ -87,9 +87,7 @@ class Memory:
 
     def joined(self) -> Ints:
         """All blocks as one array that begins with a cache line."""
-        cells = np.empty(self.size + _LINE, dtype=np.int64)
-        first = -(cells.ctypes.data // cells.itemsize) % _LINE
-        return np.concatenate(self.blocks, out=cells[first : first + self.size])
+        return np.concatenate(self.blocks, out=aligned(np.empty(self.size + LINE, dtype=np.int64)))
 
     def cursor_at(self, series: Series) -> int:
         """The address of a new cursor at firing 0 of a series."""
@@ -108,12 +106,10 @@ class Memory:
         return (int(pattern[0]), first, 0, first, first + pattern.size, step, kind, 0)
 
 
-def aligned(cells: int) -> Ints:
-    """So many zeros that begin with a line of the cache."""
-    line = 8
-    raw = np.zeros(cells + line, dtype=np.int64)
-    first = -raw.__array_interface__["data"][0] // raw.itemsize % line
-    return raw[first : first + cells]
+def aligned(cells: Ints) -> Ints:
+    """All but ``LINE`` of some cells, such that the first begins a line of the cache."""
+    first = -(cells.ctypes.data // cells.itemsize) % LINE
+    return cells[first : first + cells.size - LINE]
 
 
 def is_constant(series: Series) -> bool:
@@ -206,17 +202,14 @@ class _Flattener:
 
     def _resources(self) -> dict[int, int]:
         """Rows for the contended resources only; the address of each."""
-        wanted = [0] * len(self.plan.resources)
         users = [0] * len(self.plan.resources)
         for actor in self.plan.actors:
             if actor.resource is not None:
-                wanted[actor.resource] += actor.slots * min(actor.concurrency, actor.firings)
                 users[actor.resource] += 1
         places = {}
-        for index, resource in enumerate(self.plan.resources):
-            if wanted[index] > resource.slots:
-                segment = self.memory.reserve(users[index])
-                places[index] = self.memory.place(np.array([resource.slots, segment, 0, 0], dtype=np.int64))
+        for index in sorted(contended_resources(self.plan)):
+            segment, slots = self.memory.reserve(users[index]), self.plan.resources[index].slots
+            places[index] = self.memory.place(np.array([slots, segment, 0, 0], dtype=np.int64))
         self.run[0, col.LISTS] = self.memory.reserve(len(places))
         return places
 

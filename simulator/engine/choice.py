@@ -1,8 +1,8 @@
 """Which engine is done first: SimPy's time from the plan, against what it takes to load the compiled engine.
 
 The choice is a function of the plan alone. It enters the saved trace, which must be the same on every machine, so it
-asks neither whether a kernel is cached here (the first run on a machine compiles it, some 20 s) nor whether it is
-loaded already.
+asks neither whether a kernel is cached here (the first run on a machine compiles it, in some 20 s of CPU) nor whether
+it is loaded already.
 
 All is counted in firings of a plain stage (one channel in and one out, nothing shared), of which SimPy does several
 hundred thousand a second. The weights are least squares over SimPy's times for LeNet-5, TFC and AlexNet on every

@@ -14,11 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.engine import _wave_columns as col
-from simulator.engine.arrays import Memory, aligned
+from simulator.engine._wave_columns import LANES
+from simulator.engine.arrays import LINE, Memory, aligned
 from simulator.series import Ints
-
-LANES = 4
-"""Stages that are looked at together; :mod:`simulator.engine._vectors` has the same, and loads numba."""
 
 _FEWEST_ROWS = 64
 _MOST_CELLS = 1 << 20
@@ -86,7 +84,7 @@ def run_wavefront(stages: Sequence[Stage], firings: int) -> bool:
     run[col.CONSTANTS] = memory.place(np.array([stage.times.item(0) for stage in stages], dtype=np.int64))
     run[col.WAITS] = _place_waits(memory, stages, level, run)
     run[col.COLUMNS] = _place_columns(memory, stages, level, run)
-    work = aligned(int(places[5]))
+    work = aligned(np.zeros(int(places[5]) + LINE, dtype=np.int64))
     work[: len(stages)] = -1
     run_waves(memory.joined(), work)
     return True

@@ -161,3 +161,10 @@ def test_a_run_that_would_write_to_no_name_is_refused_and_nothing_is_written(
     assert option in said.err
     assert "names no place to write to" in " ".join(said.err.split())
     assert not list(Path().iterdir())
+
+
+def test_a_trace_named_like_a_folder_is_refused_before_the_run(headrace: Command) -> None:
+    Path("a.json").mkdir()
+    said = headrace("run", "mpsoc-cpu-gpu", "lenet-5", "--trace", "a.json")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "a.json: is a folder; write the name of a file in it\n"

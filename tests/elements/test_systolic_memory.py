@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -15,6 +16,7 @@ from simulator.errors import PlatformError
 from tests.elements.accelerators import conv, cycles, dense, element, kept, only_stage
 from workloads.generators import static_stream
 from workloads.loading import load_network
+from workloads.tokens import LayerWork
 
 
 def array(**config: object) -> Systolic:
@@ -65,6 +67,21 @@ def test_a_fold_takes_the_longest_of_its_cycles_and_its_three_transfers() -> Non
     assert stalled_cycles(100, (208, 80, 70), Buffers(16, 16, 16), Fraction(1)) == 200
     assert stalled_cycles(100, (0, 0, 316), Buffers(16, 16, 16), Fraction(1)) == 300
     assert stalled_cycles(100, (208, 80, 70), Buffers(16, 16, 16), Fraction(1, 2)) == 400
+
+
+@pytest.mark.parametrize("refill", ["demand", "ring"])
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+def test_words_of_twice_the_width_need_twice_the_buffers_and_ports(refill: str, dataflow: str) -> None:
+    narrow = conv(8, 8, 16)
+    layer = replace(narrow.layer, input_bits=16, weight_bits=16, output_bits=16)
+    wide = replace(narrow, group=replace(narrow.group, main=layer))
+
+    def takes(work: LayerWork, size: int, port: int) -> list[int]:
+        sram = dict.fromkeys(("input_sram", "weight_sram", "output_sram"), f"{size} B")
+        return cycles(array(refill=refill, dataflow=dataflow, accumulate=False, port=f"{port} B/cycle", **sram), work)
+
+    assert takes(wide, 512, 2) == takes(narrow, 256, 1)
+    assert takes(wide, 256, 1) > takes(narrow, 256, 1)
 
 
 def test_a_batch_shares_one_fetch_of_the_weights() -> None:
